@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// PoolConfig describes one pool of connections.
+type PoolConfig struct {
+	// Name tells the pools of one program apart in pg_stat_activity.
+	Name string
+	// MaxConns is the pool's size; 0 leaves it to the URL's pool_max_conns, and
+	// without one to pgx: the number of processors, at least 4.
+	MaxConns int32
+	// Params are server settings of every connection of this pool.
+	Params map[string]string
+}
+
+// LedgerConfig describes the pool on which rows are claimed and recorded.
+// A plan cached while a partition was empty would scan that partition for ever,
+// so plans are generic and never sequential; JIT compilation takes longer than
+// any statement of the ledger; and a claim must be on disk before its request
+// leaves. Other pools must not run like this.
+func LedgerConfig(maxConns int32) PoolConfig {
+	return PoolConfig{
+		Name:     "ledger",
+		MaxConns: maxConns,
+		Params: map[string]string{
+			"plan_cache_mode":    "force_generic_plan",
+			"enable_seqscan":     "off",
+			"jit":                "off",
+			"synchronous_commit": "on",
+		},
+	}
+}
+
+// Pool opens a pool and tries it once, so that a parameter the server refuses
+// is known at once. The caller closes the pool before the Database.
+func (d *Database) Pool(ctx context.Context, cfg PoolConfig) (*pgxpool.Pool, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("pool %q: %w", cfg.Name, err)
+	}
+	settings, err := d.poolSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return nil, fmt.Errorf("pool %q: %w", cfg.Name, err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("pool %q: %w", cfg.Name, err)
+	}
+	return pool, nil
+}
+
+func (d *Database) poolSettings(cfg PoolConfig) (*pgxpool.Config, error) {
+	settings, err := parseURL(d.URL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.MaxConns > 0 {
+		settings.MaxConns = cfg.MaxConns
+		settings.MinConns = min(settings.MinConns, cfg.MaxConns)
+	}
+	// Without a limit a host that swallows packets holds a caller for minutes.
+	if settings.ConnConfig.ConnectTimeout == 0 {
+		settings.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	params := settings.ConnConfig.RuntimeParams
+	maps.Copy(params, cfg.Params)
+	params["application_name"] = d.application
+	if cfg.Name != "" {
+		params["application_name"] += " " + cfg.Name
+	}
+	return settings, nil
+}
+
+func (c PoolConfig) validate() error {
+	var faults []error
+	// 63 bytes is what Postgres keeps of an application name: 40 of the
+	// program, a space, 22 of the pool.
+	if err := checkApplicationName(c.Name, 22); err != nil {
+		faults = append(faults, err)
+	}
+	if c.MaxConns < 0 {
+		faults = append(faults, fmt.Errorf("size %d: less than none", c.MaxConns))
+	}
+	for name := range c.Params {
+		if !settingName.MatchString(name) || name == "application_name" {
+			faults = append(faults, fmt.Errorf("server setting %q: not possible here", name))
+		}
+	}
+	return errors.Join(faults...)
+}
