@@ -1,0 +1,53 @@
+// Command graphsim is a Microsoft Graph on loopback, for tests and benchmarks.
+// This package owns its command line; what it pretends is in internal/graphsim.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "graphsim:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+// exitCode is 0 for done, 1 for failed and 2 for a command line at fault.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return 2
+	}
+	return 1
+}
+
+// run serves until ctx ends. The one line on stdout comes when requests are
+// accepted; scripts wait for it.
+func run(ctx context.Context, args, env []string, _ io.Reader, stdout, stderr io.Writer) error {
+	f, done, err := parse(args, env, stdout, stderr)
+	if done || err != nil {
+		return err
+	}
+	sim, err := f.simulator()
+	if err != nil {
+		return err
+	}
+	listener, err := sim.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "graphsim listening on http://%s\n", listener.Addr())
+	return sim.Serve(ctx, listener)
+}

@@ -1,0 +1,179 @@
+package graphsim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// exchange is one request to Graph on its way to an answer.
+type exchange struct {
+	world   *world
+	config  *Config
+	request *http.Request
+	at      time.Time
+	body    []byte
+
+	logged    Request // filled in as the exchange goes on
+	throttled bool
+}
+
+// answer is what goes back. A reset cuts the connection instead.
+type answer struct {
+	status  int
+	headers map[string]string
+	body    []byte
+	reset   bool
+}
+
+// serveGraph records the exchange before it answers, so that whoever has the
+// answer finds it in the log.
+func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, now time.Time) {
+	x := &exchange{world: s.world.Load(), config: &s.config, request: r, at: now}
+	x.world.tally.arrive()
+	defer x.world.tally.leave()
+	x.begin()
+	out := x.toAnswer(x.judge(s.tokens))
+	x.record(out)
+	x.send(w, out)
+}
+
+func (x *exchange) begin() {
+	x.logged = Request{
+		At: x.at, Method: x.request.Method, Path: x.request.URL.EscapedPath(), Query: x.request.URL.RawQuery,
+		ClientRequestID: x.request.Header.Get("client-request-id"), RequestID: uuid.NewString(),
+		ContentEncoding: x.request.Header.Get("Content-Encoding"),
+	}
+}
+
+var (
+	errReset      = errors.New("the connection is to be cut")
+	errClientLeft = errors.New("the client left before it was answered")
+)
+
+// judge is the order in which the service looks at a request: who, how often,
+// and only then what. An error is a problem, errReset or errClientLeft.
+func (x *exchange) judge(tokens map[string]bool) (answer, error) {
+	refused := x.enter(tokens)
+	unreadable := x.readBody()
+	if err := x.wait(); err != nil {
+		return answer{}, err
+	}
+	if refused != nil {
+		return answer{}, refused
+	}
+	target, misrouted := parseRoute(x.request.Method, x.logged.Path)
+	if err := x.stumble(target.statusID); err != nil {
+		return answer{}, err
+	}
+	if misrouted != nil {
+		return answer{}, misrouted
+	}
+	if unreadable != nil {
+		return answer{}, unreadable
+	}
+	return x.dispatch(target)
+}
+
+// enter checks the token and asks the gate, at the time the request came in.
+func (x *exchange) enter(tokens map[string]bool) error {
+	token, err := bearer(x.request.Header.Get("Authorization"), tokens)
+	if err != nil {
+		return err
+	}
+	x.logged.TokenID = tokenID(token)
+	wait, ok := x.world.gate.admit(token, classOf(x.request.Method), x.at)
+	if ok {
+		return nil
+	}
+	x.throttled = true
+	p := tooManyRequests()
+	p.headers = map[string]string{"Retry-After": strconv.Itoa(retryAfterSeconds(wait))}
+	return p
+}
+
+// bearer returns the token if it is accepted.
+func bearer(header string, tokens map[string]bool) (string, error) {
+	scheme, token, _ := strings.Cut(header, " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", unauthorized("Access token is empty.")
+	}
+	if len(tokens) > 0 && !tokens[token] {
+		return "", unauthorized("Lifetime validation failed, the token is expired.")
+	}
+	return token, nil
+}
+
+// tokenID names a token in the log without giving it away.
+func tokenID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
+}
+
+// wait puts in the latency.
+func (x *exchange) wait() error {
+	d := x.config.Latency
+	if x.config.Jitter > 0 {
+		d += rand.N(x.config.Jitter)
+	}
+	if d <= 0 {
+		return nil
+	}
+	x.logged.WaitedMs = d.Seconds() * 1000
+	return sleep(x.request.Context(), d)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return errClientLeft
+	}
+}
+
+// stumble meets the fault that the dice have for this request, if any.
+func (x *exchange) stumble(statusID string) error {
+	kind, hit := x.world.dice.roll(statusID)
+	if !hit {
+		return nil
+	}
+	x.logged.Fault = kind.name
+	if kind.reset {
+		return errReset
+	}
+	p := kind.problem
+	if kind.retryAfter && x.config.FaultRetryAfter != "none" {
+		p.headers = map[string]string{"Retry-After": x.config.FaultRetryAfter}
+	}
+	return p
+}
+
+// dispatch hands the request to what its route and method stand for.
+func (x *exchange) dispatch(target route) (answer, error) {
+	switch x.request.Method {
+	case http.MethodGet:
+		return x.get(target)
+	case http.MethodPatch:
+		if target.resource != oneStatus {
+			return answer{}, noRoute(http.MethodPatch)
+		}
+		return x.patch(target)
+	}
+	return answer{}, problem{
+		status: http.StatusMethodNotAllowed, code: "MethodNotAllowed",
+		message: "The HTTP method '" + x.request.Method + "' is not supported for this resource.",
+		headers: map[string]string{"Allow": "GET, PATCH"},
+	}
+}
