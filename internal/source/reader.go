@@ -1,0 +1,85 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+)
+
+// rawReader passes on the bytes of a source as they are, and takes their digest. Its error is sticky, because
+// encoding/csv forgets one that comes along with a fault in the text.
+type rawReader struct {
+	ctx   context.Context
+	r     io.Reader
+	hash  hash.Hash
+	bytes int64
+	err   error
+}
+
+func newRawReader(ctx context.Context, r io.Reader) *rawReader {
+	return &rawReader{ctx: ctx, r: r, hash: sha256.New()}
+}
+
+func (r *rawReader) Read(p []byte) (n int, err error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	if err := r.ctx.Err(); err != nil {
+		r.err = context.Cause(r.ctx)
+		return 0, r.err
+	}
+	n, r.err = r.r.Read(p)
+	r.hash.Write(p[:n])
+	r.bytes += int64(n)
+	return n, r.err
+}
+
+// failed returns the error that reading ended with, if it was not the end of the source.
+func (r *rawReader) failed() error {
+	if errors.Is(r.err, io.EOF) {
+		return nil
+	}
+	return r.err
+}
+
+// maxRecord is how many bytes of text one record may take. Without a limit a quote that is never closed makes one
+// record of the rest of the file.
+const maxRecord = 1 << 20
+
+var errTooLong = errors.New("record longer than 1 MiB")
+
+// meter passes on text up to a limit that is renewed with each record, and counts lines.
+type meter struct {
+	r        io.Reader
+	given    int64 // bytes passed on
+	limit    int64 // and how many may be
+	newlines int64
+	last     byte
+	tooLong  bool
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	left := m.limit - m.given
+	if m.tooLong || left <= 0 {
+		m.tooLong = true
+		return 0, errTooLong
+	}
+	n, err := m.r.Read(p[:min(int64(len(p)), left)])
+	m.given += int64(n)
+	m.newlines += int64(bytes.Count(p[:n], []byte{'\n'}))
+	if n > 0 {
+		m.last = p[n-1]
+	}
+	return n, err
+}
+
+// lines is how many there are, the last one with or without its end.
+func (m *meter) lines() int64 {
+	if m.given > 0 && m.last != '\n' {
+		return m.newlines + 1
+	}
+	return m.newlines
+}
