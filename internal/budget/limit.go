@@ -1,0 +1,67 @@
+package budget
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limit is a number of requests in any window of time, e.g. 100 per 20 s.
+type Limit struct {
+	Requests int
+	Window   time.Duration
+}
+
+// DefaultWrites is Graph's documented limit for Intune device configuration: POST, PUT, DELETE and PATCH per app and
+// tenant.
+var DefaultWrites = Limit{Requests: 100, Window: 20 * time.Second}
+
+// slack is added to the window when a limit is turned into a pace: requests arrive a little earlier or later than
+// they were sent, and those of one window must not slip into the one before. It costs 1 % of the rate at 20 s.
+const slack = 200 * time.Millisecond
+
+// maxRequests and maxWindow bound what can be meant; beyond them an interval would round to nothing.
+const (
+	maxRequests = 1_000_000_000
+	maxWindow   = 24 * time.Hour
+)
+
+// ParseLimit reads "100/20s".
+func ParseLimit(s string) (Limit, error) {
+	number, window, ok := strings.Cut(s, "/")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 1 || n > maxRequests {
+		return Limit{}, fmt.Errorf("%q is no limit: write requests/window, like 100/20s", s)
+	}
+	d, err := time.ParseDuration(window)
+	if err != nil || d < time.Millisecond || d > maxWindow {
+		return Limit{}, fmt.Errorf("%q is no limit: the window is a duration from 1ms to 24h, as in 100/20s", s)
+	}
+	return Limit{Requests: n, Window: d}, nil
+}
+
+// UnmarshalText lets a Limit stand in flags and files.
+func (l *Limit) UnmarshalText(text []byte) (err error) {
+	*l, err = ParseLimit(string(text))
+	return err
+}
+
+// String returns the limit as it is written.
+func (l Limit) String() string {
+	window := l.Window.String()
+	if l.Window%time.Second == 0 && l.Window < time.Minute {
+		window = strconv.Itoa(int(l.Window/time.Second)) + "s"
+	}
+	return strconv.Itoa(l.Requests) + "/" + window
+}
+
+// PerSecond is the rate that keeps any window within the limit, in requests per second.
+func (l Limit) PerSecond() float64 {
+	return float64(l.Requests) / (l.Window + slack).Seconds()
+}
+
+// Time returns how long n requests take at the limit.
+func (l Limit) Time(n int) time.Duration {
+	return time.Duration(float64(n) / l.PerSecond() * float64(time.Second))
+}

@@ -1,0 +1,61 @@
+// Package console is the worker's HTTP face. For now it answers one question: is the worker alive and its database
+// within reach?
+//
+// It changes nothing.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Server answers on one address until it is closed.
+type Server struct {
+	http *http.Server
+	addr string
+	done chan struct{}
+}
+
+// pingTime is how long the database may take to answer a health check.
+const pingTime = 3 * time.Second
+
+// Listen begins to answer at addr, host:port. ping asks the database for a sign of life.
+func Listen(ctx context.Context, addr string, ping func(context.Context) error) (*Server, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pingTime)
+		defer cancel()
+		if err := ping(ctx); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	s := &Server{addr: l.Addr().String(), done: make(chan struct{})}
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			panic(err) // the listener is ours alone, and only Close ends it
+		}
+	}()
+	return s, nil
+}
+
+// Addr returns the address it answers at, with the port the system chose for port 0.
+func (s *Server) Addr() string { return s.addr }
+
+// Close ends it at once.
+func (s *Server) Close() {
+	_ = s.http.Close()
+	<-s.done
+}

@@ -1,0 +1,100 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"graphpatch/internal/ledger"
+	"graphpatch/internal/userstatus"
+)
+
+// Enqueuer puts runs in. It works nothing.
+type Enqueuer struct {
+	pool   *pgxpool.Pool
+	ledger *ledger.Ledger
+	river  *river.Client[pgx.Tx]
+}
+
+// NewEnqueuer returns an Enqueuer over a migrated database.
+func NewEnqueuer(pool *pgxpool.Pool, l *ledger.Ledger) (*Enqueuer, error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("set up River: %w", err)
+	}
+	return &Enqueuer{pool: pool, ledger: l, river: client}, nil
+}
+
+// Import takes a run number, then writes the run, its rows and a job for each slice in one transaction: all in or none
+// in. n.ID is set by it. rows is the number of rows imported.
+func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2[userstatus.Row, error]) (run int64, rows int32, err error) {
+	if err := e.ledger.MakeMonths(ctx); err != nil {
+		return 0, 0, err
+	}
+	if n.ID, err = e.ledger.NextRunID(ctx); err != nil {
+		return 0, 0, err
+	}
+	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		var last int32
+		if rows, last, err = ledger.Import(ctx, tx, n, source); err != nil {
+			return err
+		}
+		if n.Hold {
+			return nil // release inserts the slices
+		}
+		numbers := make([]int32, 0, last/ledger.SliceRows+1)
+		for slice := int32(0); slice*ledger.SliceRows < last; slice++ {
+			numbers = append(numbers, slice)
+		}
+		return insertSlices(ctx, e.river, tx, ledger.Run{ID: n.ID, Tenant: n.Tenant, Priority: n.Priority}, numbers)
+	})
+	return n.ID, rows, err
+}
+
+// Release lets a held run go on, with a job for each slice that has open rows.
+func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string) error {
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		if err := ledger.Release(ctx, tx, run, actor, reason); err != nil {
+			return err
+		}
+		return reslice(ctx, e.river, tx, run)
+	})
+}
+
+// reslice inserts a job for each slice of the run that has open rows and no job. Slices that have one keep it.
+func reslice(ctx context.Context, client *river.Client[pgx.Tx], tx pgx.Tx, id int64) error {
+	run, err := ledger.RunForShare(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	slices, err := ledger.OpenSlices(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return insertSlices(ctx, client, tx, run, slices)
+}
+
+// sliceBatch is how many jobs one INSERT carries.
+const sliceBatch = 1000
+
+func insertSlices(ctx context.Context, client *river.Client[pgx.Tx], tx pgx.Tx, run ledger.Run, slices []int32) error {
+	opts := &river.InsertOpts{Queue: Queue(run.Tenant), Priority: run.Priority}
+	params := make([]river.InsertManyParams, 0, min(len(slices), sliceBatch))
+	for len(slices) > 0 {
+		n := min(len(slices), sliceBatch)
+		params = params[:0]
+		for _, slice := range slices[:n] {
+			params = append(params, river.InsertManyParams{Args: SliceArgs{Run: run.ID, Slice: slice}, InsertOpts: opts})
+		}
+		if _, err := client.InsertManyTx(ctx, tx, params); err != nil {
+			return fmt.Errorf("insert the slices of run %d: %w", run.ID, err)
+		}
+		slices = slices[n:]
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+
+	"graphpatch/internal/ledger"
+)
+
+const (
+	maintenanceEvery = 15 * time.Second
+	// stalledAfter is when a running run without progress gets its slices anew, whatever became of their jobs.
+	stalledAfter = 3 * time.Minute
+	// monthsEvery is when partitions are looked after; three months are kept ready.
+	monthsEvery = 24 * time.Hour
+)
+
+// maintenance does what no row's own journey does. River's leader inserts its job; any worker may get it.
+type maintenance struct {
+	river.WorkerDefaults[MaintenanceArgs]
+
+	pool       *pgxpool.Pool
+	ledger     *ledger.Ledger
+	log        *slog.Logger
+	monthsMade time.Time
+}
+
+func periodicMaintenance() *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(maintenanceEvery),
+		func() (river.JobArgs, *river.InsertOpts) { return MaintenanceArgs{}, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Work does one round. The queue has one worker per process, so rounds of one process never overlap.
+func (m *maintenance) Work(ctx context.Context, _ *river.Job[MaintenanceArgs]) error {
+	taken, err := m.ledger.TakeOver(ctx)
+	if err != nil {
+		return err
+	}
+	if taken > 0 {
+		m.log.Warn("answers were never recorded; their rows come again", "rows", taken)
+	}
+	if err := m.resliceStalled(ctx); err != nil {
+		return err
+	}
+	if time.Since(m.monthsMade) < monthsEvery {
+		return nil
+	}
+	if err := m.ledger.MakeMonths(ctx); err != nil {
+		return err
+	}
+	m.monthsMade = time.Now()
+	return nil
+}
+
+func (m *maintenance) resliceStalled(ctx context.Context) error {
+	runs, err := m.ledger.Stalled(ctx, stalledAfter)
+	if err != nil {
+		return err
+	}
+	client := river.ClientFromContext[pgx.Tx](ctx)
+	for _, run := range runs {
+		err := pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error { return reslice(ctx, client, tx, run) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package jobs
+
+import (
+	"hash/fnv"
+	"time"
+
+	"graphpatch/internal/graph"
+	"graphpatch/internal/ledger"
+)
+
+// maxAttempts is how many transient or unknown answers a row may get before it is given up; maxContended the same for
+// conflicts, which have been seen to pass on a second try or never.
+const (
+	maxAttempts  = 8
+	maxContended = 3
+)
+
+// verdict is what comes next for a row after an exchange.
+type verdict struct {
+	outcome string        // recorded for the exchange
+	settles string        // the outcome the row is settled with; "" if it comes again
+	again   time.Duration // until it comes again
+	stop    string        // why the whole run must stop; "" otherwise
+}
+
+// judge decides what an exchange means for its row. past is what happened to the row before.
+func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
+	attempt := past.Charged + 1
+	switch o := x.Outcome(); o {
+	case graph.Applied, graph.Rejected:
+		return verdict{outcome: string(o), settles: string(o)}
+	case graph.Throttled:
+		wait, _ := x.RetryAfter()
+		return verdict{outcome: string(o), again: wait}
+	case graph.Unauthorized:
+		return verdict{outcome: string(o), stop: "Graph refused the token: " + x.Problem()}
+	case graph.Contended:
+		if attempt >= maxContended {
+			return verdict{outcome: "transient", settles: "rejected"}
+		}
+		return verdict{outcome: "transient", again: backoff(run, row, attempt)}
+	default:
+		if attempt >= maxAttempts {
+			return verdict{outcome: string(o), settles: "failed"}
+		}
+		return verdict{outcome: string(o), again: backoff(run, row, attempt)}
+	}
+}
+
+// backoffs are the waits after the first, second, … transient answer: together about an hour, because incidents of the
+// service last longer than minutes.
+var backoffs = [maxAttempts - 1]time.Duration{
+	2 * time.Second, 7 * time.Second, 22 * time.Second, 75 * time.Second, 4 * time.Minute, 13 * time.Minute, 43 * time.Minute,
+}
+
+// backoff is the wait after a number of transient answers, spread by up to a fifth either way. The spread comes from
+// the row and the attempt, so that the time is the same whoever works it out, and nothing need store it.
+func backoff(run int64, row int32, attempt int) time.Duration {
+	wait := backoffs[min(attempt, len(backoffs))-1]
+	h := fnv.New32a()
+	_, _ = h.Write([]byte{
+		byte(run), byte(run >> 8), byte(run >> 16), byte(run >> 24),
+		byte(row), byte(row >> 8), byte(row >> 16), byte(row >> 24), byte(attempt),
+	})
+	spread := float64(h.Sum32())/float64(1<<32)*0.4 - 0.2
+	return wait + time.Duration(spread*float64(wait))
+}
+
+// due is how long an open row still has to wait, after what happened to it before; worked out from its events alone.
+func due(run int64, row int32, past ledger.Past) time.Duration {
+	switch past.Last {
+	case "transient", "unknown":
+		if past.Last == "unknown" && past.Charged == 1 {
+			return 0 // a worker died; its row has waited for the lease
+		}
+		return max(0, backoff(run, row, past.Charged)-past.Age)
+	case "throttled":
+		wait, _ := graph.RetryAfterIn(past.Headers)
+		return max(0, wait-past.Age)
+	}
+	return 0
+}

@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// tally are the events of one run in one commit.
+type tally struct {
+	applied, rejected, failed, unchanged, superseded            int32
+	observed, throttled, unauthorized, transient, unknown, late int32
+}
+
+func tallyOf(counts map[int64]*tally, run int64) *tally {
+	t := counts[run]
+	if t == nil {
+		t = &tally{}
+		counts[run] = t
+	}
+	return t
+}
+
+func (t *tally) add(outcome string) { *t.counter(outcome)++ }
+
+func (t *tally) counter(outcome string) *int32 {
+	switch outcome {
+	case "applied":
+		return &t.applied
+	case "rejected":
+		return &t.rejected
+	case "failed":
+		return &t.failed
+	case "unchanged":
+		return &t.unchanged
+	case "superseded":
+		return &t.superseded
+	case "observed":
+		return &t.observed
+	case "throttled":
+		return &t.throttled
+	case "unauthorized":
+		return &t.unauthorized
+	case "transient":
+		return &t.transient
+	case "unknown":
+		return &t.unknown
+	case "late":
+		return &t.late
+	}
+	panic("ledger: an outcome without a count: " + outcome)
+}
+
+// bump adds to the counts of each run, last in its transaction and in the order of the runs; the one whose commit
+// settles a run's last row finishes the run. It returns the runs it finished.
+func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (finished []int64, err error) {
+	for _, run := range sortedRuns(counts) {
+		t := counts[run]
+		var done bool
+		err := tx.QueryRow(ctx, `
+			UPDATE run_count SET
+				applied = applied + $2, rejected = rejected + $3, failed = failed + $4, unchanged = unchanged + $5,
+				superseded = superseded + $6, observed = observed + $7, throttled = throttled + $8,
+				unauthorized = unauthorized + $9, transient = transient + $10, unknown = unknown + $11, late = late + $12,
+				progress_at = clock_timestamp()
+			WHERE run = $1
+			RETURNING settled = rows`, run, t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
+			t.unauthorized, t.transient, t.unknown, t.late).Scan(&done)
+		if err != nil {
+			return nil, fmt.Errorf("count events of run %d: %w", run, err)
+		}
+		if !done {
+			continue
+		}
+		if done, err = l.finish(ctx, tx, run); err != nil {
+			return nil, err
+		}
+		if done {
+			finished = append(finished, run)
+		}
+	}
+	return finished, nil
+}
+
+// finish marks a settled run as finished, unless it was cancelled before its last answer came.
+func (l *Ledger) finish(ctx context.Context, tx pgx.Tx, run int64) (bool, error) {
+	tag, err := tx.Exec(ctx, `
+		UPDATE run SET state = 'finished', reason = NULL, finished_at = clock_timestamp()
+		WHERE id = $1 AND state IN ('running', 'held')`, run)
+	if err != nil {
+		return false, fmt.Errorf("finish run %d: %w", run, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return false, nil
+	}
+	return true, runEvent(ctx, tx, run, "finished", l.worker, "")
+}

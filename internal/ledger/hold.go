@@ -1,0 +1,60 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Hold makes a running run stand still: nothing of it is claimed any more; what is in flight is finished.
+func (l *Ledger) Hold(ctx context.Context, run int64, actor, reason string) error {
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		return setState(ctx, tx, run, Held, actor, reason, Running)
+	})
+}
+
+// Release lets a held run go on, in the caller's transaction, which also inserts the slices of OpenSlices.
+func Release(ctx context.Context, tx pgx.Tx, run int64, actor, reason string) error {
+	return setState(ctx, tx, run, Running, actor, reason, Held)
+}
+
+// Cancel ends a run: its open rows are settled by its state and never sent.
+func (l *Ledger) Cancel(ctx context.Context, run int64, actor, reason string) error {
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		return setState(ctx, tx, run, Cancelled, actor, reason, Running, Held)
+	})
+}
+
+// asked is what a state is called when somebody asks for it, and the event that records it.
+var asked = map[State]string{Held: "held", Running: "released", Cancelled: "cancelled"}
+
+func setState(ctx context.Context, tx pgx.Tx, id int64, to State, actor, reason string, from ...State) error {
+	run, err := getRun(ctx, tx, id, "FOR UPDATE")
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(from, run.State) {
+		return &StateError{Run: id, State: run.State, Asked: asked[to]}
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE run SET state = $2, reason = CASE WHEN $2 = 'running' THEN NULL ELSE nullif($3, '') END,
+		       finished_at = CASE WHEN $2 = 'cancelled' THEN clock_timestamp() END
+		WHERE id = $1`, id, to, clean(reason))
+	if err != nil {
+		return fmt.Errorf("set the state of run %d: %w", id, err)
+	}
+	return runEvent(ctx, tx, id, asked[to], actor, reason)
+}
+
+// runEvent records an event of the run itself: row 0.
+func runEvent(ctx context.Context, tx pgx.Tx, run int64, outcome, actor, reason string) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO audit_event (run, row, outcome, actor, error) VALUES ($1, 0, $2, nullif($3, ''), nullif($4, ''))`,
+		run, outcome, clean(actor), clean(reason))
+	if err != nil {
+		return fmt.Errorf("record that run %d was %s: %w", run, outcome, err)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"graphpatch/internal/userstatus"
+)
+
+// OpenRow is a row without a final event, and what has happened to it so far.
+type OpenRow struct {
+	Row    int32
+	Target userstatus.Target
+	Key    userstatus.Key
+	Wanted userstatus.Wanted
+	Past   Past
+}
+
+// Past are the attempts made for a row. The zero Past says there were none.
+type Past struct {
+	Charged int           // transient and unknown answers: those count against the attempts a row has
+	Last    string        // outcome of the last event, "" if there is none
+	Headers []byte        // kept headers of the last answer
+	Age     time.Duration // since the last event, on the database's clock
+}
+
+// Open returns the rows of a run from first to last that have no final event, in order.
+func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRow, error) {
+	rows, err := l.pool.Query(ctx, `
+		SELECT u.row, u.target, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
+		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name
+		FROM status_update u
+		WHERE u.run = $1 AND u.row BETWEEN $2 AND $3
+		  AND NOT EXISTS (SELECT FROM audit_event e WHERE e.run = u.run AND e.row = u.row AND e.final)
+		ORDER BY u.row`, run.ID, first, last)
+	if err != nil {
+		return nil, fmt.Errorf("read open rows: %w", err)
+	}
+	open, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (OpenRow, error) { return scanOpen(row, run.Tenant) })
+	if err != nil {
+		return nil, fmt.Errorf("read open rows: %w", err)
+	}
+	if err := l.addPast(ctx, run.ID, open); err != nil {
+		return nil, err
+	}
+	return open, nil
+}
+
+func scanOpen(row pgx.CollectableRow, tenant uuid.UUID) (OpenRow, error) {
+	o := OpenRow{Target: userstatus.Target{Tenant: tenant}}
+	var asks userstatus.Properties
+	var name, status, reported, upn *string
+	var devices *int32
+	err := row.Scan(&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &asks,
+		&name, &devices, &status, &reported, &upn)
+	if err != nil {
+		return o, err
+	}
+	o.Wanted.UserDisplayName = stored(asks, userstatus.UserDisplayName, name)
+	o.Wanted.UserPrincipalName = stored(asks, userstatus.UserPrincipalName, upn)
+	o.Wanted.DevicesCount = stored(asks, userstatus.DevicesCount, devices)
+	o.Wanted.Status = stored(asks, userstatus.Status, (*userstatus.ComplianceStatus)(status))
+	if reported != nil {
+		at, err := userstatus.ParseDateTime(*reported)
+		if err != nil {
+			return o, fmt.Errorf("row %d: %w", o.Row, err)
+		}
+		o.Wanted.LastReportedDateTime = userstatus.Of(at)
+	}
+	return o, nil
+}
+
+// stored is the Value that a column and its bit in asks stand for.
+func stored[T any](asks, property userstatus.Properties, v *T) userstatus.Value[T] {
+	switch {
+	case asks&property == 0:
+		return userstatus.Value[T]{}
+	case v == nil:
+		return userstatus.Null[T]()
+	}
+	return userstatus.Of(*v)
+}
+
+// addPast reads the events of the open rows: none at all for a slice that nobody has worked yet.
+func (l *Ledger) addPast(ctx context.Context, run int64, open []OpenRow) error {
+	if len(open) == 0 {
+		return nil
+	}
+	index := make(map[int32]*Past, len(open))
+	numbers := make([]int32, len(open))
+	for i := range open {
+		index[open[i].Row] = &open[i].Past
+		numbers[i] = open[i].Row
+	}
+	rows, err := l.pool.Query(ctx, `
+		SELECT row, outcome, response_headers, clock_timestamp() - recorded_at
+		FROM audit_event
+		WHERE run = $1 AND row BETWEEN $2 AND $3 AND row = ANY ($4::integer[])
+		ORDER BY recorded_at`, run, open[0].Row, open[len(open)-1].Row, numbers)
+	if err != nil {
+		return fmt.Errorf("read past attempts: %w", err)
+	}
+	var row int32
+	var last Past
+	_, err = pgx.ForEachRow(rows, []any{&row, &last.Last, &last.Headers, &last.Age}, func() error {
+		past := index[row]
+		last.Charged = past.Charged
+		if last.Last == "transient" || last.Last == "unknown" {
+			last.Charged++
+		}
+		*past, last.Headers = last, nil
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read past attempts: %w", err)
+	}
+	return nil
+}
+
+// OpenSlices returns the numbers of the slices of a run that have rows without a final event.
+func OpenSlices(ctx context.Context, tx pgx.Tx, run int64) ([]int32, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT s
+		FROM generate_series(0, (SELECT (max(row) - 1) / $2 FROM status_update WHERE run = $1)) s
+		WHERE EXISTS (
+			SELECT FROM status_update u
+			WHERE u.run = $1 AND u.row BETWEEN s * $2 + 1 AND (s + 1) * $2
+			  AND NOT EXISTS (SELECT FROM audit_event e WHERE e.run = u.run AND e.row = u.row AND e.final))
+		ORDER BY s`, run, int32(SliceRows))
+	if err != nil {
+		return nil, fmt.Errorf("look for open rows of run %d: %w", run, err)
+	}
+	slices, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return nil, fmt.Errorf("look for open rows of run %d: %w", run, err)
+	}
+	return slices, nil
+}
+
+// Stalled returns the running runs that made no progress for that long, and counts it as progress that they were looked
+// at: the search for their open rows is not repeated sooner.
+func (l *Ledger) Stalled(ctx context.Context, after time.Duration) ([]int64, error) {
+	rows, err := l.pool.Query(ctx, `
+		UPDATE run_count c SET progress_at = clock_timestamp()
+		FROM run r
+		WHERE r.id = c.run AND r.state = 'running' AND c.progress_at < clock_timestamp() - make_interval(secs => $1)
+		RETURNING c.run`, after.Seconds())
+	if err != nil {
+		return nil, fmt.Errorf("look for runs without progress: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("look for runs without progress: %w", err)
+	}
+	return runs, nil
+}

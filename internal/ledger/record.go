@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Event is what happened to one row that was in flight.
+type Event struct {
+	Run int64
+	Row int32
+	Key uuid.UUID // of the target
+	ID  uuid.UUID // of the attempt: its client-request-id
+
+	Outcome string // what the exchange meant
+	Settles string // the outcome the row is settled with, if this settles it; "" if the row comes again
+
+	SentAt          time.Time // zero: nothing was sent
+	Elapsed         time.Duration
+	Method          string
+	URL             string
+	RequestBody     []byte
+	Status          int // 0: no answer
+	ResponseHeaders []byte
+	ResponseBody    []byte
+	BodyCut         bool
+	RequestID       string
+	Error           string
+}
+
+// Recorded says what an Event has become.
+type Recorded struct {
+	Settled bool // the row has its final event now
+	Late    bool // the row had been taken over by somebody else; the answer is kept, but settles nothing
+}
+
+// Record writes events, takes their rows out of flight and bumps the counts, in one commit, and returns what became of
+// each, in their order, and the runs that are finished by it. Fenced: an event settles its row only if its own entry
+// was still in flight.
+//
+// A batch that the database refuses for its data is halved until the event at fault is found, which is then written
+// with less and less of itself. Writing a batch again after the answer to its COMMIT was lost is harmless.
+func (l *Ledger) Record(ctx context.Context, events []Event) (recorded []Recorded, finished []int64, err error) {
+	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		recorded, finished, err = l.record(ctx, tx, events)
+		return err
+	})
+	switch {
+	case err == nil:
+		return recorded, finished, nil
+	case !refusedForData(err):
+		return nil, nil, fmt.Errorf("record %d events: %w", len(events), err)
+	case len(events) > 1:
+		half := len(events) / 2
+		first, finishedFirst, err := l.Record(ctx, events[:half])
+		if err != nil {
+			return nil, nil, err
+		}
+		second, finishedSecond, err := l.Record(ctx, events[half:])
+		return append(first, second...), append(finishedFirst, finishedSecond...), err
+	}
+	less, ok := events[0].reduced(err)
+	if !ok {
+		return nil, nil, fmt.Errorf("record the answer to row %d of run %d: %w", events[0].Row, events[0].Run, err)
+	}
+	return l.Record(ctx, []Event{less})
+}
+
+// reduced returns the event with less for the database to refuse: first without what came over the wire, then without
+// settling its row. ok is false when there is nothing left to leave out.
+func (e Event) reduced(refusal error) (less Event, ok bool) {
+	switch {
+	case e.URL != "" || e.RequestBody != nil:
+		e.URL, e.RequestBody, e.ResponseHeaders, e.ResponseBody, e.RequestID = "", nil, nil, nil, ""
+	case e.Settles != "":
+		e.Settles = ""
+	default:
+		return e, false
+	}
+	e.Error = "the exchange could not be recorded whole: " + refusal.Error()
+	return e, true
+}
+
+// refusedForData tells a fault of the values (SQLSTATE classes 22, 23 and 54) from a fault of the database, which
+// passes.
+func refusedForData(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	return strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23") || strings.HasPrefix(pg.Code, "54")
+}
+
+// record is Record in the caller's transaction, which must not touch in_flight afterwards.
+func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorded []Recorded, finished []int64, err error) {
+	fenced, err := l.insertFenced(ctx, tx, events)
+	if err != nil {
+		return nil, nil, err
+	}
+	counts := map[int64]*tally{}
+	recorded = make([]Recorded, len(events))
+	var late []Event
+	for i, e := range events {
+		switch {
+		case !fenced[e.ID]:
+			recorded[i].Late = true
+			late = append(late, e)
+		case e.Settles != "":
+			recorded[i].Settled = true
+			tallyOf(counts, e.Run).add(e.Settles)
+		default:
+			tallyOf(counts, e.Run).add(e.Outcome)
+		}
+	}
+	if err := l.insertLate(ctx, tx, late, counts); err != nil {
+		return nil, nil, err
+	}
+	finished, err = l.bump(ctx, tx, counts)
+	return recorded, finished, err
+}
+
+// insertFenced takes the events' rows out of flight and inserts the events of those that were there, final ones
+// among them. It returns the ids of the attempts it found.
+func (l *Ledger) insertFenced(ctx context.Context, tx pgx.Tx, events []Event) (map[uuid.UUID]bool, error) {
+	rows, err := tx.Query(ctx, `
+		WITH gone AS (
+			DELETE FROM in_flight f USING `+eventsTable+`
+			WHERE f.target = x.target AND f.client_request_id = x.client_request_id
+			RETURNING x.*
+		)
+		INSERT INTO audit_event (`+eventColumns+`)
+		SELECT run, row, settles IS NOT NULL, coalesce(settles, outcome), `+eventSelect+`
+		FROM gone
+		RETURNING client_request_id`, l.eventArgs(events)...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[uuid.UUID]bool, len(events))
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		found[id] = true
+		return nil
+	})
+	return found, err
+}
+
+// insertLate keeps the answers that came after their row had been taken over, once.
+func (l *Ledger) insertLate(ctx context.Context, tx pgx.Tx, late []Event, counts map[int64]*tally) error {
+	if len(late) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		INSERT INTO audit_event (`+eventColumns+`)
+		SELECT run, row, false, outcome, `+eventSelect+`
+		FROM `+eventsTable+`
+		WHERE NOT EXISTS (
+			SELECT FROM audit_event e
+			WHERE e.run = x.run AND e.row = x.row AND e.client_request_id = x.client_request_id
+			  AND e.outcome IN (x.outcome, x.settles))
+		RETURNING run`, l.eventArgs(late)...)
+	if err != nil {
+		return err
+	}
+	var run int64
+	_, err = pgx.ForEachRow(rows, []any{&run}, func() error {
+		tallyOf(counts, run).add("late")
+		return nil
+	})
+	return err
+}

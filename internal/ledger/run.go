@@ -1,0 +1,161 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// State is where a run stands.
+type State string
+
+// The states of a run. Rows of a held run wait for a person; those of a cancelled one are settled by its state.
+const (
+	Running   State = "running"
+	Held      State = "held"
+	Finished  State = "finished"
+	Cancelled State = "cancelled"
+)
+
+// NewRun is what an import knows about its run before the first row.
+type NewRun struct {
+	ID          int64 // from NextRunID
+	Kind        string
+	Name        string
+	Actor       string
+	Tenant      uuid.UUID
+	Source      any // as JSON: what the rows come from
+	Options     Options
+	Priority    int // 1 to 4, 1 first
+	Hold        bool
+	Fingerprint [32]byte
+	Again       bool // import the same content once more
+}
+
+// Options are what the user chose for the run and the work must know.
+type Options struct {
+	// Duplicates says that several rows may have the same target; the last one wins.
+	Duplicates bool `json:"duplicates,omitempty"`
+}
+
+// Run is what the work needs to know of a run.
+type Run struct {
+	ID       int64
+	Tenant   uuid.UUID
+	State    State
+	Priority int
+	Options  Options
+}
+
+// NextRunID takes the next number of this month (UTC), in a commit of its own: a number that an import used and gave
+// up is never used again.
+func (l *Ledger) NextRunID(ctx context.Context) (int64, error) {
+	var id int64
+	err := l.pool.QueryRow(ctx, `
+		INSERT INTO run_counter AS c (month, last)
+		VALUES (to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMM')::integer, 1)
+		ON CONFLICT (month) DO UPDATE SET last = c.last + 1
+		RETURNING c.month::bigint * 1000000 + c.last`).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("take a run number: %w", err)
+	}
+	return id, nil
+}
+
+// MakeMonths makes the partitions of this month and the next two.
+func (l *Ledger) MakeMonths(ctx context.Context) error {
+	if _, err := l.pool.Exec(ctx, `SELECT make_months()`); err != nil {
+		return fmt.Errorf("make the month's partitions: %w", err)
+	}
+	return nil
+}
+
+// Run returns what the work needs to know of a run, or ErrNoRun.
+func (l *Ledger) Run(ctx context.Context, id int64) (Run, error) {
+	return getRun(ctx, l.pool, id, "")
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func getRun(ctx context.Context, q querier, id int64, lock string) (Run, error) {
+	run := Run{ID: id}
+	err := q.QueryRow(ctx, `SELECT tenant, state, priority, options FROM run WHERE id = $1 `+lock, id).
+		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Run{}, fmt.Errorf("run %d: %w", id, ErrNoRun)
+	case err != nil:
+		return Run{}, fmt.Errorf("read run %d: %w", id, err)
+	}
+	return run, nil
+}
+
+// create inserts the run. While another import of the same content is under way it waits for its end. The error is a
+// *DuplicateError when the content is known.
+func create(ctx context.Context, tx pgx.Tx, n NewRun) error {
+	state := Running
+	if n.Hold {
+		state = Held
+	}
+	source, err := json.Marshal(n.Source)
+	if err != nil {
+		return fmt.Errorf("describe the source: %w", err)
+	}
+	for {
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO run (id, kind, name, actor, tenant, source, options, priority, state, reason, fingerprint, repeat)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bytea,
+			       CASE WHEN $12 THEN (SELECT coalesce(max(repeat) + 1, 0) FROM run WHERE tenant = $5 AND fingerprint = $11::bytea) ELSE 0 END
+			ON CONFLICT ON CONSTRAINT run_fingerprint_unique DO NOTHING`,
+			n.ID, n.Kind, n.Name, n.Actor, n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again)
+		switch {
+		case err != nil:
+			return fmt.Errorf("insert the run: %w", err)
+		case tag.RowsAffected() == 1:
+			return nil
+		case !n.Again:
+			return duplicateOf(ctx, tx, n)
+		}
+		// Two imports with Again took the same number of repeats; this one takes the next.
+	}
+}
+
+func holdReason(hold bool) *string {
+	if !hold {
+		return nil
+	}
+	reason := "enqueued on hold"
+	return &reason
+}
+
+func duplicateOf(ctx context.Context, tx pgx.Tx, n NewRun) error {
+	var d DuplicateError
+	err := tx.QueryRow(ctx, `
+		SELECT id, state, created_at FROM run WHERE tenant = $1 AND fingerprint = $2 ORDER BY repeat LIMIT 1`,
+		n.Tenant, n.Fingerprint[:]).Scan(&d.Run, &d.State, &d.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("look for the same content: %w", err)
+	}
+	return &d
+}
+
+// RunForShare is Ledger.Run in the caller's transaction, under a lock that keeps the state from changing until its end.
+func RunForShare(ctx context.Context, tx pgx.Tx, id int64) (Run, error) {
+	return getRun(ctx, tx, id, "FOR SHARE")
+}
+
+// HasRunning reports whether the tenant has a run in state running.
+func (l *Ledger) HasRunning(ctx context.Context, tenant uuid.UUID) (bool, error) {
+	var running bool
+	err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM run WHERE tenant = $1 AND state = 'running')`, tenant).Scan(&running)
+	if err != nil {
+		return false, fmt.Errorf("look for running runs: %w", err)
+	}
+	return running, nil
+}
