@@ -45,9 +45,11 @@ CREATE TABLE run_count (
     unknown      integer NOT NULL DEFAULT 0,
     late         integer NOT NULL DEFAULT 0,
     progress_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    looked_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK (settled <= rows)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE run_count IS 'Progress, exact: bumped in the commit that inserts the events it counts. settled counts rows, the columns after it count events that settled none.';
+COMMENT ON COLUMN run_count.looked_at IS 'When maintenance last looked whether a run without progress has a job for each open row.';
 COMMENT ON COLUMN run_count.late IS 'Answers that came after their row had been taken over.';
 
 -- What the rows ask for. Written once, at import, by COPY into the month's partition.
@@ -121,7 +123,7 @@ CREATE TABLE audit_event (
 CREATE UNIQUE INDEX audit_event_final ON audit_event (run, row) WHERE final;
 CREATE INDEX audit_event_row ON audit_event (run, row);
 CREATE INDEX audit_event_failure ON audit_event (run, row) WHERE outcome IN ('rejected', 'failed');
-CREATE INDEX audit_event_recorded ON audit_event USING brin (recorded_at) WITH (pages_per_range = 32);
+CREATE INDEX audit_event_recorded ON audit_event USING brin (recorded_at) WITH (pages_per_range = 32, autosummarize = on);
 COMMENT ON COLUMN audit_event.row IS '0 for the events of the run itself.';
 COMMENT ON COLUMN audit_event.final IS 'This event settles its row. A unique index says there is only one.';
 COMMENT ON COLUMN audit_event.sent_at IS 'When the request left, on the worker''s clock; of an unknown answer, when the row was put in flight, on the database''s.';

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -48,20 +49,27 @@ func (l *Limit) UnmarshalText(text []byte) (err error) {
 }
 
 // String returns the limit as it is written.
-func (l Limit) String() string {
-	window := l.Window.String()
-	if l.Window%time.Second == 0 && l.Window < time.Minute {
-		window = strconv.Itoa(int(l.Window/time.Second)) + "s"
+func (l Limit) String() string { return strconv.Itoa(l.Requests) + "/" + l.Window.String() }
+
+// Interval is the emission interval: requests that leave no closer together than this keep any window within the limit.
+// It panics for a limit that allows nothing, which ParseLimit does not return.
+func (l Limit) Interval() time.Duration {
+	if l.Requests < 1 || l.Window <= 0 {
+		panic("budget: " + l.String() + " is no limit")
 	}
-	return strconv.Itoa(l.Requests) + "/" + window
+	// Rounded up: rounded down, a window of many requests would be short by as many nanoseconds.
+	n := time.Duration(l.Requests)
+	return (l.Window + slack + n - 1) / n
 }
 
 // PerSecond is the rate that keeps any window within the limit, in requests per second.
-func (l Limit) PerSecond() float64 {
-	return float64(l.Requests) / (l.Window + slack).Seconds()
-}
+func (l Limit) PerSecond() float64 { return float64(time.Second) / float64(l.Interval()) }
 
-// Time returns how long n requests take at the limit.
+// Time returns how long n requests take at the limit, at most the 292 years of a Duration.
 func (l Limit) Time(n int) time.Duration {
-	return time.Duration(float64(n) / l.PerSecond() * float64(time.Second))
+	interval := l.Interval()
+	if n > 0 && interval > math.MaxInt64/time.Duration(n) {
+		return math.MaxInt64
+	}
+	return time.Duration(n) * interval
 }

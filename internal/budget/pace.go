@@ -1,7 +1,6 @@
 package budget
 
 import (
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -9,96 +8,54 @@ import (
 )
 
 // Pace gives one process its slots for one tenant: one after the other, a steady interval apart, never in bursts,
-// because a window that contains the burst would hold more than the limit. It is safe for concurrent use.
+// because a window that contains the burst would hold more than the limit, and never in a pause. It is safe for
+// concurrent use.
 type Pace struct {
+	interval time.Duration // the emission interval
+
+	mu      sync.Mutex
 	limiter *rate.Limiter
-
-	mu    sync.Mutex
-	pause Pause
-}
-
-// Pause says that nobody on the tenant sends before Until, because Graph said so.
-type Pause struct {
-	Since   time.Time // when it was last prolonged
-	Until   time.Time
-	Asked   bool // Graph named the time; otherwise it comes from the backoff
-	Strikes int  // throttled answers in a row that came without a time
+	asked   time.Time // the latest instant that the limiter was asked about: asked about an earlier one it gives tokens away
+	pause   Pause
 }
 
 // NewPace returns a pace that keeps to the limit.
 func NewPace(limit Limit) *Pace {
-	return &Pace{limiter: rate.NewLimiter(rate.Limit(limit.PerSecond()), 1)}
+	interval := limit.Interval()
+	return &Pace{interval: interval, limiter: rate.NewLimiter(rate.Every(interval), 1)}
 }
 
 // Block is how many slots a second has, at least 1 and at most most.
 func (p *Pace) Block(most int) int {
-	return max(1, min(most, int(float64(p.limiter.Limit()))))
+	return max(1, min(most, int(time.Second/p.interval)))
 }
 
-// Ahead is how far the last slot given lies after now. Who reserves while it is more than a second only makes others
-// wait.
+// Ahead is how far the next slot lies after now. Who reserves while it is more than a second only makes others wait, and
+// holds what it claimed for the slot all that time.
 func (p *Pace) Ahead(now time.Time) time.Duration {
-	debt := -p.limiter.TokensAt(now)
-	if debt <= 0 {
-		return 0
-	}
-	return time.Duration(debt / float64(p.limiter.Limit()) * float64(time.Second))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.from(now)
+	missing := max(0, 1-p.limiter.TokensAt(at))
+	return at.Sub(now) + time.Duration(missing*float64(p.interval))
 }
 
-// Slot takes the next slot: the instant at which one request may leave.
+// Slot takes the next slot: the instant at which one request may leave. Each lies an interval after the one before,
+// whatever order the callers' clocks were read in.
 func (p *Pace) Slot(now time.Time) time.Time {
-	return now.Add(p.limiter.ReserveN(now, 1).DelayFrom(now))
-}
-
-// Paused returns the pause in force at now, if there is one.
-func (p *Pace) Paused(now time.Time) (pause Pause, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pause, now.Before(p.pause.Until)
+	p.asked = p.from(now)
+	return p.asked.Add(p.limiter.ReserveN(p.asked, 1).DelayFrom(p.asked))
 }
 
-// The backoff of a tenant that throttles without saying for how long: 1 s, doubled by each strike, up to 5 min.
-const (
-	firstBackoff = time.Second
-	maxBackoff   = 5 * time.Minute
-)
-
-// Throttled takes note of a throttled answer to a request that left at sent. wait is what Graph asked for, if asked.
-// It returns the pause and whether this answer is news: the other answers of one burst are not.
-func (p *Pace) Throttled(now, sent time.Time, wait time.Duration, asked bool) (pause Pause, news bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	news = sent.After(p.pause.Since)
-	if !asked {
-		if !news {
-			return p.pause, false
+// from is the latest of now, what was asked about before, and the end of the pause.
+func (p *Pace) from(now time.Time) time.Time {
+	at := now
+	for _, t := range []time.Time{p.asked, p.pause.Until} {
+		if t.After(at) {
+			at = t
 		}
-		p.pause.Strikes++
-		wait = backoff(p.pause.Strikes)
 	}
-	if until := now.Add(wait); until.After(p.pause.Until) {
-		p.pause.Until, p.pause.Asked = until, asked
-	}
-	if news {
-		p.pause.Since = now
-	}
-	return p.pause, news
-}
-
-// Succeeded ends the count of strikes.
-func (p *Pace) Succeeded(sent time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if sent.After(p.pause.Since) {
-		p.pause.Strikes = 0
-	}
-}
-
-// backoff adds up to a quarter of jitter, so that processes do not come back as one.
-func backoff(strikes int) time.Duration {
-	wait := maxBackoff
-	if doublings := strikes - 1; doublings < 9 {
-		wait = min(maxBackoff, firstBackoff<<doublings)
-	}
-	return wait + time.Duration(rand.Float64()*float64(wait)/4) //nolint:gosec // jitter needs no secret
+	return at
 }

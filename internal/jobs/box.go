@@ -22,6 +22,7 @@ type box struct {
 	state   ledger.State // of the run, as the last claim saw it
 	stop    string       // why the run must stop
 	flying  int          // claimed and not yet reported
+	lost    bool         // of some row it is not known what was recorded
 	unsent  []report     // claimed, and never left
 	reports chan report
 }
@@ -67,7 +68,7 @@ const (
 	comesAgain                   // has an event, and more to come
 	unsent                       // its request never left; to be taken out of flight
 	tokenless                    // unsent, because there was no token: the box is over
-	lost                         // recorded late, or not at all: whoever opens the slice next will see
+	lost                         // recorded late, or not at all: opening the slice anew will tell
 )
 
 const (
@@ -197,7 +198,7 @@ func (b *box) fly(ctx context.Context, c ledger.Claim, claimedAt, slot time.Time
 	v := judge(x, b.run.ID, c.Row.Row, c.Row.Past)
 	recorded, ok := b.w.recorder.Record(eventOf(c, b.run.ID, x, v))
 	switch {
-	case !ok || recorded.Late:
+	case !ok || recorded.Late || recorded.Refused != nil:
 		b.reports <- report{claim: c, kind: lost}
 	case recorded.Settled:
 		b.reports <- report{claim: c, kind: settled}
@@ -210,6 +211,9 @@ func (b *box) fly(ctx context.Context, c ledger.Claim, claimedAt, slot time.Time
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops, not into a
 // pause, and not so late after its claim that the lease could end before the answer.
 func (b *box) mayLeave(ctx context.Context, claimedAt, slot time.Time) bool {
+	if slot.Sub(claimedAt) >= ledger.StartWithin {
+		return false // a pause began meanwhile, and the slot lies behind it
+	}
 	timer := time.NewTimer(time.Until(slot))
 	defer timer.Stop()
 	select {
@@ -256,7 +260,9 @@ func (b *box) take(r report) {
 		b.unsent = append(b.unsent, r)
 	case unsent:
 		b.unsent = append(b.unsent, r)
-	case settled, lost:
+	case lost:
+		b.lost = true
+	case settled:
 	}
 	if r.stop != "" {
 		b.stop = r.stop

@@ -58,25 +58,27 @@ func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2
 
 // Release lets a held run go on, with a job for each slice that has open rows.
 func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string) error {
-	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		if err := ledger.Release(ctx, tx, run, actor, reason); err != nil {
-			return err
-		}
-		return reslice(ctx, e.river, tx, run)
-	})
+	if err := e.ledger.Release(ctx, run, actor, reason); err != nil {
+		return err
+	}
+	return reslice(ctx, e.pool, e.ledger, e.river, run)
 }
 
-// reslice inserts a job for each slice of the run that has open rows and no job. Slices that have one keep it.
-func reslice(ctx context.Context, client *river.Client[pgx.Tx], tx pgx.Tx, id int64) error {
-	run, err := ledger.RunForShare(ctx, tx, id)
+// reslice inserts a job for each slice of the run that has open rows and no job. Slices that have one keep it. If it
+// does not get to its end, maintenance does it again.
+func reslice(ctx context.Context, pool *pgxpool.Pool, books *ledger.Ledger, client *river.Client[pgx.Tx], id int64) error {
+	// The search takes seconds in a large run, so it comes before the transaction that keeps the run's state.
+	slices, err := books.OpenSlices(ctx, id)
 	if err != nil {
 		return err
 	}
-	slices, err := ledger.OpenSlices(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	return insertSlices(ctx, client, tx, run, slices)
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		run, err := ledger.RunForShare(ctx, tx, id)
+		if err != nil || run.State != ledger.Running {
+			return err
+		}
+		return insertSlices(ctx, client, tx, run, slices)
+	})
 }
 
 // sliceBatch is how many jobs one INSERT carries.

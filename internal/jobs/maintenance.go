@@ -65,8 +65,7 @@ func (m *maintenance) resliceStalled(ctx context.Context) error {
 	}
 	client := river.ClientFromContext[pgx.Tx](ctx)
 	for _, run := range runs {
-		err := pgx.BeginFunc(ctx, m.pool, func(tx pgx.Tx) error { return reslice(ctx, client, tx, run) })
-		if err != nil {
+		if err := reslice(ctx, m.pool, m.ledger, client, run); err != nil {
 			return err
 		}
 	}

@@ -109,6 +109,9 @@ func (r *Recorder) flush(batch []entry) {
 		cancel()
 		if err == nil {
 			for i, e := range batch {
+				if refusal := recorded[i].Refused; refusal != nil {
+					r.log.Error("the database refuses an answer", "run", e.event.Run, "row", e.event.Row, "client_request_id", e.event.ID, "error", refusal)
+				}
 				e.done <- recorded[i]
 			}
 			for _, run := range finished {

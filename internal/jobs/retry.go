@@ -26,24 +26,24 @@ type verdict struct {
 // judge decides what an exchange means for its row. past is what happened to the row before.
 func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
 	attempt := past.Charged + 1
+	asked, _ := x.RetryAfter()
 	switch o := x.Outcome(); o {
 	case graph.Applied, graph.Rejected:
 		return verdict{outcome: string(o), settles: string(o)}
 	case graph.Throttled:
-		wait, _ := x.RetryAfter()
-		return verdict{outcome: string(o), again: wait}
+		return verdict{outcome: string(o), again: asked}
 	case graph.Unauthorized:
 		return verdict{outcome: string(o), stop: "Graph refused the token: " + x.Problem()}
 	case graph.Contended:
 		if attempt >= maxContended {
 			return verdict{outcome: "transient", settles: "rejected"}
 		}
-		return verdict{outcome: "transient", again: backoff(run, row, attempt)}
+		return verdict{outcome: "transient", again: max(asked, backoff(run, row, attempt))}
 	default:
 		if attempt >= maxAttempts {
 			return verdict{outcome: string(o), settles: "failed"}
 		}
-		return verdict{outcome: string(o), again: backoff(run, row, attempt)}
+		return verdict{outcome: string(o), again: max(asked, backoff(run, row, attempt))}
 	}
 }
 
@@ -68,15 +68,10 @@ func backoff(run int64, row int32, attempt int) time.Duration {
 
 // due is how long an open row still has to wait, after what happened to it before; worked out from its events alone.
 func due(run int64, row int32, past ledger.Past) time.Duration {
-	switch past.Last {
-	case "transient", "unknown":
-		if past.Last == "unknown" && past.Charged == 1 {
-			return 0 // a worker died; its row has waited for the lease
-		}
-		return max(0, backoff(run, row, past.Charged)-past.Age)
-	case "throttled":
-		wait, _ := graph.RetryAfterIn(past.Headers)
-		return max(0, wait-past.Age)
+	wait, _ := graph.RetryAfterIn(past.Headers)
+	if past.Last == "transient" || past.Last == "unknown" && past.Charged > 1 {
+		// After the first unknown answer the row has waited for the lease already.
+		wait = max(wait, backoff(run, row, past.Charged))
 	}
-	return 0
+	return max(0, wait-past.Age)
 }

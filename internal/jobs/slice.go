@@ -71,6 +71,8 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 		return w.hold(ctx, run, b.stop, job)
 	case b.state != ledger.Running:
 		return w.leave(ctx, job)
+	case b.lost:
+		return river.JobSnooze(0)
 	case len(b.rows) == 0:
 		return nil
 	}

@@ -191,7 +191,7 @@ func TestRunWithoutJobsEnds(t *testing.T) {
 	k := newKit(t, graphsim.Config{})
 	run := k.enqueue(2500, userstatus.Compliant)
 	k.exec(`DELETE FROM river_job`)
-	k.exec(`UPDATE run_count SET progress_at = progress_at - interval '4 min'`)
+	k.exec(`UPDATE run_count SET progress_at = progress_at - interval '4 min', looked_at = looked_at - interval '4 min'`)
 	k.start(k.workerFor("w", "token", fast))
 	k.await(run, ledger.Finished)
 	k.checkBooks(run, 2500)
@@ -247,13 +247,20 @@ func TestDatabaseConnectionsCut(t *testing.T) {
 func TestLastRunWins(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, graphsim.Config{Jitter: 5 * time.Millisecond})
-	limit := budget.Limit{Requests: 10_000, Window: 20 * time.Second}
+	limit := budget.Limit{Requests: 2000, Window: 20 * time.Second}
 	first := k.enqueue(500, userstatus.Compliant)
 	k.start(k.workerFor("a", "token", limit))
 	k.start(k.workerFor("b", "token", limit))
 	k.start(k.workerFor("c", "token", limit))
 	k.awaitThat(first, func(p ledger.Progress) bool { return p.Settled > 50 })
+	// Held while the second run comes, so that there is certainly something left to supersede.
+	if err := k.books.Hold(t.Context(), first, "tester", ""); err != nil {
+		t.Fatal(err)
+	}
 	second := k.enqueue(500, userstatus.Error)
+	if err := k.enqueuer.Release(t.Context(), first, "tester", ""); err != nil {
+		t.Fatal(err)
+	}
 	k.await(second, ledger.Finished)
 	k.await(first, ledger.Finished)
 	k.checkStatuses(500, userstatus.Error)

@@ -207,9 +207,9 @@ func (l *Ledger) TakeOver(ctx context.Context) (int, error) {
 			)
 			INSERT INTO audit_event (run, row, outcome, sent_at, client_request_id, worker, error)
 			SELECT run, row, 'unknown', since, client_request_id, worker,
-			       'put in flight, and no answer was recorded within 90 s: the worker may have died'
+			       'put in flight, and no answer was recorded within ' || $1 || ' s: the worker may have died'
 			FROM gone
-			RETURNING run`, Lease.Seconds())
+			RETURNING run`, int(Lease.Seconds()))
 		if err != nil {
 			return err
 		}

@@ -15,9 +15,11 @@ func (l *Ledger) Hold(ctx context.Context, run int64, actor, reason string) erro
 	})
 }
 
-// Release lets a held run go on, in the caller's transaction, which also inserts the slices of OpenSlices.
-func Release(ctx context.Context, tx pgx.Tx, run int64, actor, reason string) error {
-	return setState(ctx, tx, run, Running, actor, reason, Held)
+// Release lets a held run go on. The caller sees to it that its OpenSlices have jobs.
+func (l *Ledger) Release(ctx context.Context, run int64, actor, reason string) error {
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		return setState(ctx, tx, run, Running, actor, reason, Held)
+	})
 }
 
 // Cancel ends a run: its open rows are settled by its state and never sent.

@@ -157,8 +157,7 @@ func TestImportStreams(t *testing.T) {
 	if err := k.importRun(n, rows); err != nil {
 		t.Fatal(err)
 	}
-	tx := k.begin()
-	slices, err := OpenSlices(t.Context(), tx, n.ID)
+	slices, err := k.OpenSlices(t.Context(), n.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

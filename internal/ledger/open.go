@@ -98,8 +98,12 @@ func (l *Ledger) addPast(ctx context.Context, run int64, open []OpenRow) error {
 	}
 	rows, err := l.pool.Query(ctx, `
 		SELECT row, outcome, response_headers, clock_timestamp() - recorded_at
-		FROM audit_event
-		WHERE run = $1 AND row BETWEEN $2 AND $3 AND row = ANY ($4::integer[])
+		FROM ( -- of an attempt only its first event: a late answer is no attempt of its own
+			SELECT DISTINCT ON (row, client_request_id) row, outcome, response_headers, recorded_at
+			FROM audit_event
+			WHERE run = $1 AND row BETWEEN $2 AND $3 AND row = ANY ($4::integer[])
+			ORDER BY row, client_request_id, recorded_at
+		) attempts
 		ORDER BY recorded_at`, run, open[0].Row, open[len(open)-1].Row, numbers)
 	if err != nil {
 		return fmt.Errorf("read past attempts: %w", err)
@@ -121,15 +125,14 @@ func (l *Ledger) addPast(ctx context.Context, run int64, open []OpenRow) error {
 	return nil
 }
 
-// OpenSlices returns the numbers of the slices of a run that have rows without a final event.
-func OpenSlices(ctx context.Context, tx pgx.Tx, run int64) ([]int32, error) {
-	rows, err := tx.Query(ctx, `
+// OpenSlices returns the numbers of the slices of a run that have rows without a final event. It compares two counts for
+// each slice: looking for the final event of each row would take ten times as long.
+func (l *Ledger) OpenSlices(ctx context.Context, run int64) ([]int32, error) {
+	rows, err := l.pool.Query(ctx, `
 		SELECT s
 		FROM generate_series(0, (SELECT (max(row) - 1) / $2 FROM status_update WHERE run = $1)) s
-		WHERE EXISTS (
-			SELECT FROM status_update u
-			WHERE u.run = $1 AND u.row BETWEEN s * $2 + 1 AND (s + 1) * $2
-			  AND NOT EXISTS (SELECT FROM audit_event e WHERE e.run = u.run AND e.row = u.row AND e.final))
+		WHERE (SELECT count(*) FROM status_update u WHERE u.run = $1 AND u.row BETWEEN s * $2 + 1 AND (s + 1) * $2)
+		    > (SELECT count(*) FROM audit_event e WHERE e.run = $1 AND e.row BETWEEN s * $2 + 1 AND (s + 1) * $2 AND e.final)
 		ORDER BY s`, run, int32(SliceRows))
 	if err != nil {
 		return nil, fmt.Errorf("look for open rows of run %d: %w", run, err)
@@ -141,14 +144,15 @@ func OpenSlices(ctx context.Context, tx pgx.Tx, run int64) ([]int32, error) {
 	return slices, nil
 }
 
-// Stalled returns the running runs that made no progress for that long, and counts it as progress that they were looked
-// at: the search for their open rows is not repeated sooner.
+// Stalled returns the running runs that made no progress for that long and were not returned by it since.
 func (l *Ledger) Stalled(ctx context.Context, after time.Duration) ([]int64, error) {
 	rows, err := l.pool.Query(ctx, `
-		UPDATE run_count c SET progress_at = clock_timestamp()
-		FROM run r
-		WHERE r.id = c.run AND r.state = 'running' AND c.progress_at < clock_timestamp() - make_interval(secs => $1)
-		RETURNING c.run`, after.Seconds())
+		UPDATE run_count SET looked_at = clock_timestamp()
+		WHERE run IN (
+			SELECT c.run FROM run r JOIN run_count c ON c.run = r.id
+			WHERE r.state = 'running' AND greatest(c.progress_at, c.looked_at) < clock_timestamp() - make_interval(secs => $1)
+			FOR UPDATE OF c SKIP LOCKED) -- one that is being bumped makes progress
+		RETURNING run`, after.Seconds())
 	if err != nil {
 		return nil, fmt.Errorf("look for runs without progress: %w", err)
 	}

@@ -37,8 +37,9 @@ type Event struct {
 
 // Recorded says what an Event has become.
 type Recorded struct {
-	Settled bool // the row has its final event now
-	Late    bool // the row had been taken over by somebody else; the answer is kept, but settles nothing
+	Refused error // the database refuses it in any form; it stays in flight, and is named as unknown after the lease
+	Settled bool  // the row has its final event now
+	Late    bool  // the row had been taken over by somebody else; the answer is kept, but settles nothing
 }
 
 // Record writes events, takes their rows out of flight and bumps the counts, in one commit, and returns what became of
@@ -68,7 +69,8 @@ func (l *Ledger) Record(ctx context.Context, events []Event) (recorded []Recorde
 	}
 	less, ok := events[0].reduced(err)
 	if !ok {
-		return nil, nil, fmt.Errorf("record the answer to row %d of run %d: %w", events[0].Row, events[0].Run, err)
+		// Alone at fault, and nothing left to leave out: it must not keep the others from being recorded.
+		return []Recorded{{Refused: err}}, nil, nil
 	}
 	return l.Record(ctx, []Event{less})
 }
@@ -88,12 +90,12 @@ func (e Event) reduced(refusal error) (less Event, ok bool) {
 	return e, true
 }
 
-// refusedForData tells a fault of the values (SQLSTATE classes 22, 23 and 54) from a fault of the database, which
-// passes.
+// refusedForData tells a fault of the values (SQLSTATE classes 22, 23 and 54, or a run whose counts are gone) from a
+// fault of the database, which passes.
 func refusedForData(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		return false
+		return errors.Is(err, pgx.ErrNoRows)
 	}
 	return strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23") || strings.HasPrefix(pg.Code, "54")
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"graphpatch/internal/userstatus"
 )
@@ -176,6 +175,38 @@ func TestBadEventAmongGoodOnes(t *testing.T) {
 	}
 }
 
+// What the database takes in no form must not keep the others waiting for ever.
+func TestUnrecordableEvent(t *testing.T) {
+	k := newKit(t)
+	run := k.imported(want(1, userstatus.Compliant), want(2, userstatus.Compliant))
+	claims := k.claimAll(run)
+	bad := answer(run, claims[0], "applied", "applied")
+	bad.Run = 190001000001 // no month has this partition
+	recorded := k.record(bad, answer(run, claims[1], "applied", "applied"))
+	if recorded[0].Refused == nil || !recorded[1].Settled {
+		t.Errorf("got %+v", recorded)
+	}
+	if n := k.count(`SELECT count(*) FROM in_flight WHERE client_request_id = $1`, claims[0].ID); n != 1 {
+		t.Error("what could not be recorded is no longer in flight: nothing would name it")
+	}
+}
+
+// A late answer is no attempt of its own, and does not hide what came after the takeover.
+func TestPastCountsAttempts(t *testing.T) {
+	k := newKit(t)
+	run := k.imported(want(1, userstatus.Compliant))
+	first := k.claimOne(run)
+	k.age()
+	if _, err := k.TakeOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.record(answer(run, first, "transient", ""))
+	k.record(answer(run, k.claimOne(run), "throttled", ""))
+	if past := k.open(run)[0].Past; past.Charged != 1 || past.Last != "throttled" {
+		t.Errorf("got %+v, want one charged attempt and the throttled one last", past)
+	}
+}
+
 func TestAuditIsAppendOnly(t *testing.T) {
 	k := newKit(t)
 	run := k.imported(want(1, userstatus.Compliant))
@@ -273,7 +304,7 @@ func TestStates(t *testing.T) {
 	k := newKit(t)
 	run := k.imported(want(1, userstatus.Compliant))
 	release := func() error {
-		return pgx.BeginFunc(t.Context(), k.pool, func(tx pgx.Tx) error { return Release(t.Context(), tx, run.ID, "me", "") })
+		return k.Release(t.Context(), run.ID, "me", "")
 	}
 	hold := func() error { return k.Hold(t.Context(), run.ID, "me", "to be looked at") }
 	cancel := func() error { return k.Cancel(t.Context(), run.ID, "me", "a mistake") }
@@ -320,7 +351,7 @@ func TestStalled(t *testing.T) {
 	if got := stalled(); len(got) != 0 {
 		t.Errorf("got %v right after the import", got)
 	}
-	k.exec(`UPDATE run_count SET progress_at = progress_at - interval '4 min'`)
+	k.exec(`UPDATE run_count SET progress_at = progress_at - interval '4 min', looked_at = looked_at - interval '4 min'`)
 	if got := stalled(); !slices.Equal(got, []int64{run.ID}) {
 		t.Errorf("got %v, want run %d", got, run.ID)
 	}

@@ -113,7 +113,7 @@ func create(ctx context.Context, tx pgx.Tx, n NewRun) error {
 			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bytea,
 			       CASE WHEN $12 THEN (SELECT coalesce(max(repeat) + 1, 0) FROM run WHERE tenant = $5 AND fingerprint = $11::bytea) ELSE 0 END
 			ON CONFLICT ON CONSTRAINT run_fingerprint_unique DO NOTHING`,
-			n.ID, n.Kind, n.Name, n.Actor, n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again)
+			n.ID, n.Kind, clean(n.Name), clean(n.Actor), n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again)
 		switch {
 		case err != nil:
 			return fmt.Errorf("insert the run: %w", err)
@@ -137,7 +137,7 @@ func holdReason(hold bool) *string {
 func duplicateOf(ctx context.Context, tx pgx.Tx, n NewRun) error {
 	var d DuplicateError
 	err := tx.QueryRow(ctx, `
-		SELECT id, state, created_at FROM run WHERE tenant = $1 AND fingerprint = $2 ORDER BY repeat LIMIT 1`,
+		SELECT id, state, created_at FROM run WHERE tenant = $1 AND fingerprint = $2 ORDER BY repeat DESC LIMIT 1`,
 		n.Tenant, n.Fingerprint[:]).Scan(&d.Run, &d.State, &d.CreatedAt)
 	if err != nil {
 		return fmt.Errorf("look for the same content: %w", err)

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"graphpatch/internal/audit"
+	"graphpatch/internal/cli"
+)
+
+// writeCounts names every way a row can end, so that they can be seen to add up, and of the answers that settled nothing
+// those that came.
+func writeCounts(w io.Writer, d *audit.Detail, v view) error {
+	table := cli.NewTable(cli.Column{}, cli.Column{Right: true}, cli.Column{Fit: cli.Wrap})
+	table.Add("rows", number(d.Rows), "")
+	for _, c := range []struct {
+		name string
+		n    int
+	}{
+		{"applied", d.Applied}, {"unchanged", d.Unchanged}, {"superseded", d.Superseded}, {"rejected", d.Rejected}, {"failed", d.Failed},
+	} {
+		table.Add("  "+c.name, number(c.n), "")
+	}
+	table.Add("  open", number(d.Open), inFlight(d))
+	table.Add("requests", number(d.Requests), "")
+	for _, c := range answers(d) {
+		if c.n > 0 {
+			table.Add("  "+c.name, number(c.n), c.help)
+		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return table.Write(w, v.width)
+}
+
+func inFlight(d *audit.Detail) string {
+	if d.InFlight == 0 {
+		return ""
+	}
+	return number(d.InFlight) + " in flight"
+}
+
+// answer is a kind of answer that settled no row, and how many came.
+type answer struct {
+	name string
+	n    int
+	help string
+}
+
+func answers(d *audit.Detail) []answer {
+	return []answer{
+		{"throttled", d.Throttled, "Graph asked for fewer; the rows come again"},
+		{"unauthorized", d.Unauthorized, "Graph refused the token; the rows come again"},
+		{"transient", d.Transient, "passing faults; the rows come again"},
+		{"unknown", d.Unknown, "no answer is known; the rows come again"},
+		{"late", d.Late, "answers after their row had been taken over; kept, not counted again"},
+		{"observed", d.Observed, "present values read"},
+	}
+}

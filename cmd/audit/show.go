@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"graphpatch/internal/audit"
+	"graphpatch/internal/cli"
+)
+
+type showCommand struct {
+	RunNumber runNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
+	Output    string    `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+
+	cli.Database
+}
+
+// Help is what --help adds; kong calls it.
+func (c *showCommand) Help() string {
+	return `Example:
+
+  audit show 202611000042`
+}
+
+// Run shows the run.
+func (c *showCommand) Run(ctx context.Context, streams cli.Streams) error {
+	return reading(ctx, c.Database, func(a *audit.Audit) error {
+		d, err := a.Show(ctx, int64(c.RunNumber))
+		if err != nil {
+			return err
+		}
+		if c.Output == "json" {
+			return cli.WriteJSON(streams.Out, d)
+		}
+		return writeDetail(streams.Out, &d, viewOf(streams.Out))
+	})
+}
+
+// writeDetail tells first where the run stands, then what it is, what became of its rows, its history and its failures.
+func writeDetail(w io.Writer, d *audit.Detail, v view) error {
+	if _, err := fmt.Fprintf(w, "Run %d, %s\n%s\n\n", d.ID, cli.Visible(d.Name), standing(d)); err != nil {
+		return err
+	}
+	if err := writeFacts(w, d, v); err != nil {
+		return err
+	}
+	if err := writeCounts(w, d, v); err != nil {
+		return err
+	}
+	if err := writeHistory(w, d.History, v); err != nil {
+		return err
+	}
+	return writeFailures(w, d, v)
+}
+
+func writeFacts(w io.Writer, d *audit.Detail, v view) error {
+	table := cli.NewTable(cli.Column{}, cli.Column{Fit: cli.Wrap})
+	add := func(name, value string) {
+		if value != "" {
+			table.Add(name, value)
+		}
+	}
+	add("enqueued", v.time(d.CreatedAt)+" by "+d.Actor)
+	add("tenant", d.Tenant.String())
+	add("source", source(d))
+	if d.Repeat > 0 {
+		add("again", fmt.Sprintf("the same content had been enqueued %s before", times(d.Repeat)))
+	}
+	if options := string(d.Options); options != "{}" {
+		add("options", options)
+	}
+	add("priority", strconv.Itoa(d.Priority))
+	add("progress", progress(d, v))
+	return table.Write(w, v.width)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return number(n) + " times"
+}
+
+// source describes the file; of another kind of source it shows what was noted.
+func source(d *audit.Detail) string {
+	var s struct {
+		File, SHA256, Encoding, Delimiter string
+		Bytes                             uint64
+		Columns                           []string
+	}
+	if err := json.Unmarshal(d.Source, &s); err != nil || s.File == "" {
+		return d.Kind + " " + string(d.Source)
+	}
+	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", s.File, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
+		count(len(s.Columns), "column"), s.SHA256)
+}
+
+// quietAfter is how long a running run may be without progress before somebody should look: longer than any wait of a
+// row but the last, and than maintenance needs to notice.
+const quietAfter = 5 * time.Minute
+
+// progress is when the work began and was last seen, how fast it went, and how long the rest will take at that rate.
+func progress(d *audit.Detail, v view) string {
+	if d.FirstProgressAt == nil {
+		return "none yet"
+	}
+	quiet := v.now.Sub(*d.LastProgressAt)
+	s := fmt.Sprintf("from %s to %s (%s)", v.time(*d.FirstProgressAt), v.time(*d.LastProgressAt),
+		humanize.RelTime(*d.LastProgressAt, v.now, "ago", "from now"))
+	if d.RatePerSecond != nil {
+		s += fmt.Sprintf(", %s rows a second", humanize.CommafWithDigits(*d.RatePerSecond, 1))
+	}
+	switch {
+	case d.State != "running" || d.Open == 0:
+	case quiet > quietAfter:
+		s += "; does a worker run?"
+	case d.RatePerSecond != nil:
+		s += ", about " + about(float64(d.Open) / *d.RatePerSecond) + " to go"
+	}
+	return s
+}
+
+func writeHistory(w io.Writer, events []audit.RunEvent, v view) error {
+	times := make([]time.Time, len(events))
+	for i, e := range events {
+		times[i] = e.RecordedAt
+	}
+	heading, when := v.column("WHEN", time.DateTime, times)
+	table := cli.NewTable(cli.Column{Title: heading}, cli.Column{Title: "WHAT"}, cli.Column{Title: "WHO", Fit: cli.Wrap}, cli.Column{Title: "WHY", Fit: cli.Wrap})
+	for _, e := range events {
+		table.Add(when(e.RecordedAt), e.Outcome, text(e.Actor), text(e.Reason))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return table.Write(w, v.width)
+}
+
+func writeFailures(w io.Writer, d *audit.Detail, v view) error {
+	if len(d.Failures) == 0 {
+		return nil
+	}
+	table := cli.NewTable(
+		cli.Column{Title: "ROWS", Right: true}, cli.Column{Title: "OUTCOME"}, cli.Column{Title: "HTTP"},
+		cli.Column{Title: "FOR EXAMPLE", Right: true}, cli.Column{Title: "WHY", Fit: cli.Wrap},
+	)
+	for _, f := range d.Failures {
+		table.Add(number(f.Rows), f.Outcome, text(f.Status), "row "+number(f.Example), text(f.Error))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	if err := table.Write(w, v.width); err != nil {
+		return err
+	}
+	var notes strings.Builder
+	if d.OtherFailures > 0 {
+		fmt.Fprintf(&notes, "%s for rarer causes.\n", count(d.OtherFailures, "more row"))
+	}
+	fmt.Fprintf(&notes, "See one of them whole: audit events --run %d --row %d --bodies\n", d.ID, d.Failures[0].Example)
+	_, err := io.WriteString(w, notes.String())
+	return err
+}

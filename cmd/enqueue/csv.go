@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/google/uuid"
+
+	"graphpatch/internal/cli"
+	"graphpatch/internal/jobs"
+	"graphpatch/internal/ledger"
+	"graphpatch/internal/source"
+)
+
+type csvCommand struct {
+	File        string            `arg:"" help:"The CSV file, or - for standard input."`
+	Map         map[string]string `mapsep:"none" placeholder:"COLUMN=PROPERTY" help:"Read a property from a column of another name. Repeatable."`
+	Set         map[string]string `mapsep:"none" placeholder:"PROPERTY=VALUE" help:"The same value for every row. Repeatable."`
+	Delimiter   string            `placeholder:"CHAR" help:"What separates the cells: , ; | or tab. Not set: found out."`
+	EmptyAs     string            `enum:"absent,null" default:"absent" placeholder:"absent|null" help:"What an empty cell of userDisplayName and userPrincipalName asks for: nothing, or null (default ${default})."`
+	OnDuplicate string            `enum:"fault,last" default:"fault" placeholder:"fault|last" help:"Rows that address the same status: a fault, or the last one wins (default ${default})."`
+	SkipInvalid string            `type:"path" placeholder:"FILE" help:"Leave invalid rows out and write them to FILE with the reasons."`
+	Again       bool              `help:"Import content that was imported before."`
+	DryRun      bool              `help:"Validate, say what would be done, and enqueue nothing."`
+	Wait        bool              `help:"Wait until the run is finished, and show its progress."`
+	Hold        bool              `help:"Enqueue the run on hold, for release later."`
+	Name        string            `placeholder:"TEXT" help:"A name for the run (default: the file's)."`
+	Priority    int               `default:"2" placeholder:"1-4" help:"1 is worked before 4 (default ${default})."`
+	Output      string            `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+
+	cli.Actor
+	cli.Tenant
+	cli.Database
+}
+
+// Validate reports what does not go together; kong calls it.
+func (c *csvCommand) Validate() error {
+	var faults []error
+	if c.Priority < 1 || c.Priority > 4 {
+		faults = append(faults, fmt.Errorf("--priority %d: use 1 to 4", c.Priority))
+	}
+	if c.Hold && c.Wait {
+		faults = append(faults, errors.New("--hold and --wait: a run on hold is not worked, so there is nothing to wait for"))
+	}
+	if c.DryRun && (c.Wait || c.Hold) {
+		faults = append(faults, errors.New("--dry-run enqueues nothing: leave out --wait and --hold"))
+	}
+	return errors.Join(faults...)
+}
+
+// Run imports the file.
+func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
+	tenant, err := c.ID()
+	if err != nil {
+		return cli.Usage(err)
+	}
+	in, err := open(ctx, c.File, streams.In)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	defer in.close()
+	skipped := &skippedFile{path: c.SkipInvalid}
+	defer skipped.abandon()
+	if err := skipped.create(); err != nil {
+		return cli.Usage(err)
+	}
+	csv, err := c.source(in, tenant, skipped)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	sum, err := check(ctx, csv, streams.Err)
+	if err != nil {
+		return err
+	}
+	skipped.begin(sum)
+	if c.DryRun {
+		return c.describe(streams.Out, in.name, sum)
+	}
+	return c.enqueue(ctx, streams, in, tenant, csv, sum, skipped)
+}
+
+func (c *csvCommand) source(in *input, tenant uuid.UUID, skipped *skippedFile) (*source.CSV, error) {
+	delimiter, err := parseDelimiter(c.Delimiter)
+	if err != nil {
+		return nil, err
+	}
+	return source.NewCSV(source.CSVConfig{
+		Name: in.name, Open: in.open, Tenant: tenant, Delimiter: delimiter, Map: c.Map, Set: c.Set,
+		EmptyAsNull: c.EmptyAs == "null", AllowDuplicates: c.OnDuplicate == "last",
+		SkipInvalid: c.SkipInvalid != "", OnSkip: skipped.write,
+	})
+}
+
+func parseDelimiter(s string) (rune, error) {
+	switch s {
+	case "":
+		return 0, nil
+	case "tab", `\t`:
+		return '\t', nil
+	case ",", ";", "|", "\t":
+		return rune(s[0]), nil
+	}
+	return 0, fmt.Errorf("--delimiter %q: use one of , ; | tab", s)
+}
+
+// check is the first pass. All faults are printed; what is no fault but worth knowing, too.
+func check(ctx context.Context, csv *source.CSV, stderr io.Writer) (*source.Summary, error) {
+	sum, err := csv.Check(ctx)
+	var faults *source.Faults
+	switch {
+	case errors.As(err, &faults):
+		if err := faults.Print(stderr); err != nil {
+			return nil, err
+		}
+		return nil, cli.Usage(fmt.Errorf("%s: %s. Nothing was enqueued", faults.Source, plural(faults.Total, "fault")))
+	case err != nil:
+		return nil, err
+	}
+	for _, w := range sum.Warnings {
+		fmt.Fprintf(stderr, "warning: %s\n", w)
+	}
+	return sum, nil
+}
+
+// description is what a dry run says.
+type description struct {
+	File           string         `json:"file"`
+	SHA256         string         `json:"sha256"`
+	Encoding       string         `json:"encoding"`
+	Delimiter      string         `json:"delimiter"`
+	Rows           int            `json:"rows"`
+	Skipped        int            `json:"skipped"`
+	Duplicates     int            `json:"duplicates"`
+	Configurations int            `json:"configurations"`
+	Routes         map[string]int `json:"routes"`
+	Seconds        float64        `json:"secondsAtLimit"`
+	Limit          string         `json:"writeLimit"`
+}
+
+func (c *csvCommand) describe(w io.Writer, name string, sum *source.Summary) error {
+	d := description{
+		File: name, SHA256: fmt.Sprintf("%x", sum.SHA256), Encoding: sum.Encoding, Delimiter: string(sum.Delimiter), Rows: sum.Rows,
+		Skipped: sum.Skipped, Duplicates: sum.Duplicates, Configurations: sum.Configurations, Routes: sum.Routes,
+		Seconds: c.WriteLimit.Time(sum.Rows).Seconds(), Limit: c.WriteLimit.String(),
+	}
+	if c.Output == "json" {
+		return cli.WriteJSON(w, d)
+	}
+	configurations := plural(sum.Configurations, "configuration")
+	if sum.ConfigurationsMore {
+		configurations = "more than " + configurations
+	}
+	_, err := fmt.Fprintf(w, "%s: %s for %s on %s (%s, delimiter %q, sha256 %.12s…)\n%sAt %s they take %s.\nDry run: nothing was enqueued.\n",
+		cli.Visible(name), plural(sum.Rows, "row"), configurations, plural(len(sum.Routes), "route"), sum.Encoding, sum.Delimiter, d.SHA256,
+		leftOut(sum, c.SkipInvalid), c.WriteLimit, roundTime(c.WriteLimit.Time(sum.Rows)))
+	return err
+}
+
+func leftOut(sum *source.Summary, file string) string {
+	switch {
+	case sum.Skipped > 0:
+		return fmt.Sprintf("%s invalid: left out, for %s.\n", plural(sum.Skipped, "row"), file)
+	case sum.Duplicates > 0:
+		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", pluralVerb(sum.Duplicates, "row", "addresses", "address"))
+	}
+	return ""
+}
+
+// enqueue is the second pass: one transaction, all in or none in.
+func (c *csvCommand) enqueue(ctx context.Context, streams cli.Streams, in *input, tenant uuid.UUID, csv *source.CSV, sum *source.Summary, skipped *skippedFile) (err error) {
+	pools, err := c.Connect(ctx, "enqueue")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
+	books := ledger.New(pools.Ledger, "enqueue")
+	enqueuer, err := jobs.NewEnqueuer(pools.Main, books)
+	if err != nil {
+		return err
+	}
+	bar := newImportBar(ctx, streams.Err, sum.Rows)
+	run, _, err := enqueuer.Import(ctx, c.newRun(in, tenant, sum), bar.count(csv.Rows(ctx, sum)))
+	bar.close()
+	if err != nil {
+		return c.refused(in.name, err)
+	}
+	// The rows are in: from here on a failure must not look as if they were not.
+	if err := skipped.keep(); err != nil {
+		return fmt.Errorf("run %d is enqueued, but the skipped rows could not be written: %w", run, err)
+	}
+	if err := c.report(streams.Out, run, in.name, sum); err != nil || !c.Wait {
+		return err
+	}
+	return waitFor(ctx, streams, books, run, c.Output)
+}
+
+func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) ledger.NewRun {
+	name := c.Name
+	if name == "" {
+		name = filepath.Base(in.name)
+	}
+	return ledger.NewRun{
+		Kind: "csv", Name: name, Actor: c.Actor.Name(), Tenant: tenant, Priority: c.Priority, Hold: c.Hold,
+		Fingerprint: sum.Fingerprint, Again: c.Again, Options: ledger.Options{Duplicates: c.OnDuplicate == "last"},
+		Source: sourceNote{
+			File: in.name, SHA256: fmt.Sprintf("%x", sum.SHA256), Bytes: sum.Bytes, Encoding: sum.Encoding, Delimiter: string(sum.Delimiter),
+			Header: sum.Header, Columns: sum.Columns, OtherColumns: sum.OtherColumns, Skipped: sum.Skipped,
+		},
+	}
+}
+
+// sourceNote is what the run keeps of its source, so that the file can be given back as it came.
+type sourceNote struct {
+	File         string   `json:"file"`
+	SHA256       string   `json:"sha256"`
+	Bytes        int64    `json:"bytes"`
+	Encoding     string   `json:"encoding"`
+	Delimiter    string   `json:"delimiter"`
+	Header       []string `json:"header"`
+	Columns      []string `json:"columns"`
+	OtherColumns []int    `json:"otherColumns"`
+	Skipped      int      `json:"skipped,omitempty"`
+}
+
+// refused turns the refusals that a person can do something about into invalid input.
+func (c *csvCommand) refused(name string, err error) error {
+	var duplicate *ledger.DuplicateError
+	var changed *source.ChangedError
+	switch {
+	case errors.As(err, &duplicate):
+		return cli.Usage(fmt.Errorf("%s: %w: nothing was enqueued; to send it once more use --again", name, duplicate))
+	case errors.As(err, &changed):
+		return cli.Usage(fmt.Errorf("%w. Nothing was enqueued", changed))
+	}
+	return fmt.Errorf("nothing was enqueued: %w", err)
+}
+
+func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary) error {
+	if c.Output == "json" {
+		return cli.WriteJSON(w, struct {
+			Run     int64 `json:"run"`
+			Rows    int   `json:"rows"`
+			Skipped int   `json:"skipped"`
+			Held    bool  `json:"held"`
+		}{run, sum.Rows, sum.Skipped, c.Hold})
+	}
+	how := fmt.Sprintf("about %s at %s", roundTime(c.WriteLimit.Time(sum.Rows)), c.WriteLimit)
+	if c.Hold {
+		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
+	}
+	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",
+		run, plural(sum.Rows, "row"), cli.Visible(name), how, leftOut(sum, c.SkipInvalid), run)
+	return err
+}
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return humanize.Comma(int64(n)) + " " + noun
+}
+
+func pluralVerb(n int, noun, one, many string) string {
+	if n == 1 {
+		return plural(n, noun) + " " + one
+	}
+	return plural(n, noun) + " " + many
+}
+
+func roundTime(d time.Duration) time.Duration {
+	if d < time.Minute {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}

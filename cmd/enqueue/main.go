@@ -1,0 +1,23 @@
+// Command enqueue puts work in: it turns a CSV file into a run, and holds, releases and cancels runs.
+package main
+
+import (
+	"github.com/alecthomas/kong"
+
+	"graphpatch/internal/cli"
+)
+
+func main() {
+	cli.Main("enqueue", `Puts updates of Intune user statuses into the queue. Workers send them to Microsoft Graph.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was enqueued), 3 finished with rows rejected.`, &grammar{})
+}
+
+type grammar struct {
+	CSV     csvCommand     `cmd:"" name:"csv" help:"Import a CSV file as a run: all of it or nothing."`
+	Hold    holdCommand    `cmd:"" help:"Make a run stand still. What is in flight is finished."`
+	Release releaseCommand `cmd:"" help:"Let a held run go on."`
+	Cancel  cancelCommand  `cmd:"" help:"End a run. Its open rows are never sent."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}

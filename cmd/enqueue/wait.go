@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"graphpatch/internal/cli"
+	"graphpatch/internal/ledger"
+)
+
+const (
+	lookEvery = 500 * time.Millisecond
+	lineEvery = 10 * time.Second // for a pipe
+	rateOver  = 10 * time.Second // the rate shown is that of the last 10 s
+)
+
+// waitFor shows the progress of a run until it is finished, held or cancelled. The error carries the exit code.
+func waitFor(ctx context.Context, streams cli.Streams, books *ledger.Ledger, run int64, output string) error {
+	view := newWaitView(ctx, streams.Err)
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	var rates meter
+	for {
+		p, err := books.Progress(ctx, run)
+		if ctx.Err() != nil {
+			view.close()
+			return fmt.Errorf(`stopped waiting; run %d goes on: follow it with "audit show %d"`, run, run)
+		}
+		if err != nil {
+			view.close()
+			return fmt.Errorf("run %d is enqueued, but its progress cannot be read: %w", run, err)
+		}
+		view.show(p, rates.add(time.Now(), p.Settled))
+		if p.State != ledger.Running {
+			view.close()
+			return ended(streams.Out, run, p, output)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ended says how the run ended.
+func ended(w io.Writer, run int64, p ledger.Progress, output string) error {
+	var err error
+	if output == "json" {
+		err = cli.WriteJSON(w, struct {
+			Run int64 `json:"run"`
+			ledger.Progress
+		}{run, p})
+	} else {
+		_, err = fmt.Fprintf(w, "Run %d is %s: %s.\n", run, p.State, counts(p))
+	}
+	switch {
+	case err != nil:
+		return err
+	case p.State == ledger.Held:
+		return fmt.Errorf(`run %d is held: %s. "enqueue release %d" lets it go on`, run, cli.Visible(p.Reason), run)
+	case p.State == ledger.Cancelled:
+		return errors.New("the run was cancelled")
+	case p.Rejected+p.Failed > 0:
+		return &cli.Error{Code: cli.ExitRejected}
+	}
+	return nil
+}
+
+// counts names every count that is not zero.
+func counts(p ledger.Progress) string {
+	s := fmt.Sprintf("%s of %s settled", humanize.Comma(int64(p.Settled)), plural(p.Rows, "row"))
+	for _, c := range []struct {
+		n    int
+		name string
+	}{
+		{p.Applied, "applied"}, {p.Unchanged, "unchanged"}, {p.Superseded, "superseded"}, {p.Rejected, "rejected"}, {p.Failed, "failed"},
+		{p.Throttled, "answers throttled"}, {p.Transient, "transient"}, {p.Unknown, "unknown"},
+	} {
+		if c.n > 0 {
+			s += fmt.Sprintf(", %s %s", humanize.Comma(int64(c.n)), c.name)
+		}
+	}
+	return s
+}
+
+// meter works out the rate of the last seconds.
+type meter struct{ past []reading }
+
+type reading struct {
+	at      time.Time
+	settled int
+}
+
+// add takes a reading and returns the rate in rows per second, 0 while it is not known.
+func (m *meter) add(now time.Time, settled int) float64 {
+	m.past = append(m.past, reading{now, settled})
+	for len(m.past) > 2 && now.Sub(m.past[1].at) >= rateOver {
+		m.past = m.past[1:]
+	}
+	first := m.past[0]
+	if seconds := now.Sub(first.at).Seconds(); seconds > 0 {
+		return float64(settled-first.settled) / seconds
+	}
+	return 0
+}
+
+// waitView shows progress: a bar to a person, a line now and then to a pipe.
+type waitView struct {
+	out      io.Writer
+	progress *mpb.Progress
+	bar      *mpb.Bar
+	text     atomic.Value // string; the bar is drawn by a goroutine of its own
+	lineAt   time.Time
+}
+
+func newWaitView(ctx context.Context, w io.Writer) *waitView {
+	v := &waitView{out: w}
+	if cli.IsTerminal(w) {
+		v.progress = mpb.NewWithContext(ctx, mpb.WithOutput(w), mpb.WithWidth(30), mpb.WithAutoRefresh())
+	}
+	return v
+}
+
+func (v *waitView) show(p ledger.Progress, rate float64) {
+	text := counts(p)
+	if left := p.Rows - p.Settled; rate > 0 && left > 0 {
+		text += fmt.Sprintf("; %.1f/s, %s to go", rate, roundTime(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	if v.progress == nil {
+		if now := time.Now(); now.Sub(v.lineAt) >= lineEvery {
+			v.lineAt = now
+			fmt.Fprintln(v.out, text)
+		}
+		return
+	}
+	v.text.Store(text)
+	if v.bar == nil {
+		v.bar = v.progress.AddBar(int64(p.Rows), mpb.AppendDecorators(
+			decor.Any(func(decor.Statistics) string { return " " + v.text.Load().(string) })))
+	}
+	v.bar.SetCurrent(int64(p.Settled))
+}
+
+func (v *waitView) close() {
+	if v.bar != nil {
+		v.bar.Abort(false)
+	}
+	if v.progress != nil {
+		v.progress.Wait()
+	}
+}

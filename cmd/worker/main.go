@@ -1,0 +1,33 @@
+// Command worker does the work: it sends the updates of enqueued runs to Microsoft Graph, within its limit, and records
+// every exchange.
+package main
+
+import (
+	"context"
+
+	"github.com/alecthomas/kong"
+
+	"graphpatch/internal/cli"
+)
+
+func main() {
+	cli.Main("worker", `Sends the enqueued updates to Microsoft Graph and records every exchange.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (with --drain) finished with rows rejected.`, &grammar{})
+}
+
+type grammar struct {
+	Run     runCommand     `cmd:"" default:"withargs" help:"Work until told to stop (the default)."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema this program needs, River's tables included."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+type migrateCommand struct {
+	cli.Database
+}
+
+// Run migrates the database.
+func (c *migrateCommand) Run(ctx context.Context, streams cli.Streams) error {
+	return c.Migrate(ctx, streams.Out)
+}

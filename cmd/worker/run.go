@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"graphpatch/internal/cli"
+	"graphpatch/internal/console"
+	"graphpatch/internal/jobs"
+	"graphpatch/internal/ledger"
+)
+
+type runCommand struct {
+	Drain     bool   `help:"End when no run of the tenant has anything left to do. Held runs are named, not waited for."`
+	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz."`
+	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
+
+	cli.Graph
+	cli.Database
+}
+
+// Run works until ctx ends, or until nothing is left to do.
+func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
+	tenant, err := c.ID()
+	if err != nil {
+		return cli.Usage(err)
+	}
+	client, err := c.Client(tenant, jobs.Connections)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	defer client.Close()
+	pools, err := c.Connect(ctx, "worker")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
+	name := fmt.Sprintf("%s:%d", cli.Host(), os.Getpid())
+	log := logger(c.LogFormat, streams.Err)
+	books := ledger.New(pools.Ledger, name)
+	worker, err := jobs.NewWorker(jobs.WorkerConfig{
+		Name: name, Tenant: tenant, Limit: c.WriteLimit, Client: client, Pool: pools.Main, Ledger: books, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if c.Listen != "" {
+		health, err := console.Listen(ctx, c.Listen, pools.Main.Ping)
+		if err != nil {
+			return errors.Join(cli.Usage(err), worker.Stop(ctx))
+		}
+		defer health.Close()
+		log.Info("answering health checks", "at", "http://"+health.Addr()+"/healthz")
+	}
+	log.Info("working", "worker", name, "tenant", tenant, "write_limit", c.WriteLimit.String())
+	return c.work(ctx, worker, &drain{worker: worker, books: books, tenant: tenant, log: log, out: streams.Out})
+}
+
+func logger(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}

@@ -1,0 +1,32 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Audit reads. Its methods are safe for concurrent use.
+type Audit struct{ pool *pgxpool.Pool }
+
+// New returns an Audit over a migrated database. The pool must not be the ledger's: its settings forbid the plans that
+// a search through a whole history needs.
+func New(pool *pgxpool.Pool) *Audit { return &Audit{pool: pool} }
+
+// ErrNoRun says that there is no run of that number.
+var ErrNoRun = errors.New("no such run")
+
+func noRun(run int64) error { return fmt.Errorf("run %d: %w", run, ErrNoRun) }
+
+// ParseRun reads the number of a run: year, month and six digits of a counter. The error says so.
+func ParseRun(s string) (int64, error) {
+	const digits = 12
+	n, err := strconv.ParseUint(s, 10, 63)
+	month := n / 1_000_000 % 100
+	if err != nil || len(s) != digits || month < 1 || month > 12 || n%1_000_000 == 0 {
+		return 0, fmt.Errorf("%q is no run number: those have twelve digits, the year, the month and a counter, such as 202611000042", s)
+	}
+	return int64(n), nil
+}

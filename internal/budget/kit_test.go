@@ -1,0 +1,28 @@
+package budget_test
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"graphpatch/internal/budget"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
+
+// at is an instant of a story, in seconds after noon.
+func at(seconds float64) time.Time {
+	return noon.Add(time.Duration(seconds * float64(time.Second)))
+}
+
+func mustParse(t testing.TB, text string) budget.Limit {
+	t.Helper()
+	limit, err := budget.ParseLimit(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return limit
+}

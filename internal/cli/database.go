@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"graphpatch/internal/jobs"
+	"graphpatch/internal/ledger"
+	"graphpatch/internal/postgres"
+)
+
+// Database are the flags that say where the database is.
+type Database struct {
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 or newer. Not set: a private server made of the installed PostgreSQL programs."`
+	DataDir     string `name:"data-dir" env:"GRAPHPATCH_DATA_DIR" type:"path" placeholder:"DIR" help:"Where the private server keeps its data, instead of your data home."`
+}
+
+// Format writes the flags without the URL, which may hold a password.
+func (d Database) Format(f fmt.State, _ rune) {
+	url := ""
+	if d.DatabaseURL != "" {
+		url = "***"
+	}
+	_, _ = fmt.Fprintf(f, "{DatabaseURL:%s DataDir:%s}", url, d.DataDir) // fmt keeps the error to itself
+}
+
+// Open opens the database; Close the result when done.
+func (d Database) Open(ctx context.Context, program string) (*postgres.Database, error) {
+	return postgres.Open(ctx, postgres.Config{URL: d.DatabaseURL, DataDir: d.DataDir, ApplicationName: "graphpatch " + program})
+}
+
+// Pools are the connections a command works with.
+type Pools struct {
+	Main   *pgxpool.Pool // River's, and whatever is no ledger's
+	Ledger *pgxpool.Pool // nil for a command that only reads
+	db     *postgres.Database
+}
+
+// ConnectToRead opens the database and checks that its schema is the one this program was built for. The error names the
+// command that migrates it.
+func (d Database) ConnectToRead(ctx context.Context, program string) (*Pools, error) {
+	return d.connect(ctx, program, (*Pools).connectToRead)
+}
+
+// Connect is ConnectToRead for a command that also writes: River's tables must be there, too.
+func (d Database) Connect(ctx context.Context, program string) (*Pools, error) {
+	return d.connect(ctx, program, (*Pools).connectToWrite)
+}
+
+func (d Database) connect(ctx context.Context, program string, connect func(*Pools, context.Context) error) (*Pools, error) {
+	db, err := d.Open(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pools{db: db}
+	if err := connect(p, ctx); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	return p, nil
+}
+
+func (p *Pools) connectToRead(ctx context.Context) (err error) {
+	if p.Main, err = p.db.Pool(ctx, postgres.PoolConfig{}); err != nil {
+		return err
+	}
+	return postgres.CheckSchema(ctx, p.Main)
+}
+
+func (p *Pools) connectToWrite(ctx context.Context) error {
+	if err := p.connectToRead(ctx); err != nil {
+		return err
+	}
+	migrated, err := jobs.Migrated(ctx, p.Main)
+	if err != nil {
+		return err
+	}
+	if !migrated {
+		return errors.New(`the tables of River are older than this program needs: run "worker migrate"`)
+	}
+	p.Ledger, err = p.db.Pool(ctx, postgres.LedgerConfig(ledgerConns))
+	return err
+}
+
+// ledgerConns is enough for the claims of every slice at work, two recorders and the looks in between.
+const ledgerConns = 12
+
+// closeTime is what an embedded server is given to stop.
+const closeTime = 30 * time.Second
+
+// Close closes the pools and lets go of an embedded server, also after an interrupt.
+func (p *Pools) Close(ctx context.Context) error {
+	for _, pool := range []*pgxpool.Pool{p.Main, p.Ledger} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	return p.db.Close(ctx)
+}
+
+// Migrate brings the database to the schema this program was built for, and says what it did.
+func (d Database) Migrate(ctx context.Context, w io.Writer) (err error) {
+	db, err := d.Open(ctx, "migrate")
+	if err != nil {
+		return err
+	}
+	p := &Pools{db: db}
+	defer func() { err = errors.Join(err, p.Close(ctx)) }()
+	from, to, err := postgres.Migrate(ctx, db.URL)
+	if err != nil {
+		return err
+	}
+	if p.Main, err = db.Pool(ctx, postgres.PoolConfig{}); err != nil {
+		return err
+	}
+	steps, err := jobs.Migrate(ctx, p.Main)
+	if err != nil {
+		return err
+	}
+	if err := ledger.New(p.Main, "").MakeMonths(ctx); err != nil {
+		return err
+	}
+	if from == to && steps == 0 {
+		_, err = fmt.Fprintf(w, "The schema is up to date (version %d).\n", to)
+		return err
+	}
+	_, err = fmt.Fprintf(w, "The schema went from version %d to %d; River's tables took %d steps.\n", from, to, steps)
+	return err
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"graphpatch/internal/postgres"
+	"graphpatch/internal/postgres/pgtest"
+)
+
+// TestConnectAndMigrate begins with an empty database: each error names the command that helps, and then it does.
+func TestConnectAndMigrate(t *testing.T) {
+	db := pgtest.New(t)
+	d := Database{DatabaseURL: db.URL}
+
+	checkConnect(t, d, "the tables of River are older than this program needs: run \"worker migrate\"")
+
+	if _, err := db.Conn(t).Exec(t.Context(), `DROP SCHEMA public CASCADE; CREATE SCHEMA public`); err != nil {
+		t.Fatal(err)
+	}
+	err := checkConnect(t, d, "the database's schema is at version 0, ")
+	if schema, ok := errors.AsType[*postgres.SchemaError](err); !ok || !strings.HasSuffix(err.Error(), `: run "worker migrate"`) {
+		t.Errorf("got %v %v", err, schema)
+	}
+
+	for _, want := range []string{"The schema went from version 0 to ", "The schema is up to date (version "} {
+		var said strings.Builder
+		if err := d.Migrate(t.Context(), &said); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(said.String(), want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("got %q, want %q", said.String(), want)
+		}
+	}
+
+	pools, err := d.Connect(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	if err := pools.Ledger.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || !strings.HasPrefix(name, "graphpatch test") {
+		t.Errorf("got %q, %v", name, err)
+	}
+	if err := pools.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := pools.Main.Ping(t.Context()); err == nil {
+		t.Error("a closed pool answers")
+	}
+}
+
+func checkConnect(t *testing.T, d Database, want string) error {
+	t.Helper()
+	pools, err := d.Connect(t.Context(), "test")
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, %v, want %s", pools, err, want)
+	}
+	return err
+}
+
+func TestDatabaseThatIsNoDatabase(t *testing.T) {
+	d := Database{DatabaseURL: "postgres://me:hidden-4711@127.0.0.1:1/none"}
+	_, connectErr := d.Connect(t.Context(), "test")
+	for _, err := range []error{connectErr, d.Migrate(t.Context(), io.Discard)} {
+		if err == nil || strings.Contains(err.Error(), "hidden-4711") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestDatabaseURLIsNotShown(t *testing.T) {
+	d := Database{DatabaseURL: "postgres://me:hidden-4711@host/db", DataDir: "/data"}
+	command := struct {
+		Database
+		Graph
+		Wait bool
+	}{Database: d}
+	for _, holder := range []any{d, &d, command, &command, []Database{d}} {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := fmt.Sprintf(format, holder)
+			if strings.Contains(text, "hidden-4711") || strings.Contains(text, fmt.Sprintf("%x", "hidden-4711")) {
+				t.Errorf("%T %s: %s", holder, format, text)
+			}
+		}
+	}
+	if got, want := fmt.Sprint(d), "{DatabaseURL:*** DataDir:/data}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(Database{}), "{DatabaseURL: DataDir:}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

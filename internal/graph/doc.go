@@ -1,0 +1,6 @@
+// Package graph speaks with Microsoft Graph: one method per question, one HTTP request per call, one Exchange back,
+// also when there was an error. It owns the clouds, the URL of every route, the meaning of every answer, Retry-After
+// and the credentials.
+//
+// It never retries, never sleeps and never logs: when a row comes again is decided by the queue.
+package graph
