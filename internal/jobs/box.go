@@ -74,7 +74,7 @@ const (
 const (
 	// maxFlying bounds the rows that one slice has in flight; maxBlock those that one claim takes: a crash names no
 	// more than these as unknown.
-	maxFlying = 256
+	maxFlying = 200
 	maxBlock  = 100
 	// ahead is how far slots are taken in advance. A row that is claimed too long before its slot would be too late.
 	ahead = time.Second
@@ -122,11 +122,14 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if lead := b.w.pace.Ahead(now); lead > ahead {
 		return b.until(now.Add(lead - ahead)), nil
 	}
-	batch := b.rows.takeDue(now, min(b.w.pace.Block(maxBlock), maxFlying-b.flying))
-	if len(batch) > 0 {
+	block := b.w.pace.Block(maxBlock)
+	if b.flying+block > maxFlying {
+		return b.ends, nil // until there is room for a whole block: small claims cost as much as large ones
+	}
+	if batch := b.rows.takeDue(now, block); len(batch) > 0 {
 		return now, b.send(ctx, batch)
 	}
-	if len(b.rows) > 0 && b.flying < maxFlying {
+	if len(b.rows) > 0 {
 		return b.until(b.rows.next()), nil
 	}
 	return b.ends, nil

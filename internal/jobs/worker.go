@@ -23,7 +23,7 @@ const Connections = slicesAtOnce * maxFlying
 
 // slicesAtOnce is how many slices of a tenant one process works at a time. The concurrency is inside the slice; more
 // than one only bridges the moments in which a slice is opened.
-const slicesAtOnce = 4
+const slicesAtOnce = 3
 
 // WorkerConfig is what a Worker works with.
 type WorkerConfig struct {
