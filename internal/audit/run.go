@@ -47,8 +47,8 @@ type Counts struct {
 	Unknown      int `json:"unknown"`
 	Late         int `json:"late"` // answers that came after their row had been taken over
 
-	// Requests that were made against rows. A request whose answer is unknown counts, because it may have left; its
-	// answer, when it comes late, does not count again.
+	// Requests that certainly reached the wire: those with an answer or a broken connection, late answers included. Up
+	// to Unknown more may have.
 	Requests int `json:"requests"`
 }
 
@@ -65,7 +65,7 @@ type RunFilter struct {
 const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.repeat, r.created_at, r.finished_at,
 	c.rows, c.settled, c.rows - c.settled AS open, c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
 	c.observed, c.throttled, c.unauthorized, c.transient, c.unknown, c.late,
-	c.applied + c.rejected + c.failed + c.throttled + c.unauthorized + c.transient + c.unknown AS requests`
+	c.applied + c.rejected + c.failed + c.throttled + c.unauthorized + c.transient + c.late AS requests`
 
 // Runs returns runs, newest first.
 func (a *Audit) Runs(ctx context.Context, f RunFilter) ([]Run, error) {

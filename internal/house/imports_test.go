@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"internal/graph":      {"internal/userstatus"},
 	"internal/source":     {"internal/userstatus"},
 	"internal/postgres":   {"migrations"},
-	pgtest:                {"internal/postgres", "migrations"},
+	pgtest:                {"internal/postgres"},
 	"internal/userstatus": nil,
 	"internal/budget":     nil,
 	"internal/graphsim":   nil,
