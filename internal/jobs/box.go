@@ -78,6 +78,9 @@ const (
 	maxBlock  = 100
 	// ahead is how far slots are taken in advance. A row that is claimed too long before its slot would be too late.
 	ahead = time.Second
+	// maxLate is how late a slot may be used. Later, the request would slip into a window whose slots others have; the
+	// limit has twice as much in hand.
+	maxLate = 100 * time.Millisecond
 	// busyWait is when a row comes again whose target is in flight elsewhere.
 	busyWait = time.Second
 )
@@ -214,21 +217,39 @@ func (b *box) fly(ctx context.Context, c ledger.Claim, claimedAt, slot time.Time
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops, not into a
 // pause, and not so late after its claim that the lease could end before the answer.
 func (b *box) mayLeave(ctx context.Context, claimedAt, slot time.Time) bool {
-	if slot.Sub(claimedAt) >= ledger.StartWithin {
-		return false // a pause began meanwhile, and the slot lies behind it
+	for {
+		if slot.Sub(claimedAt) >= ledger.StartWithin {
+			return false // a pause began meanwhile, and the slot lies behind it
+		}
+		if !b.await(ctx, slot) {
+			return false
+		}
+		now := time.Now()
+		if now.Sub(slot) > maxLate {
+			slot = b.w.pace.Slot(now) // this one is lost
+			continue
+		}
+		_, paused := b.w.pace.Paused(now)
+		return !paused && now.Sub(claimedAt) < ledger.StartWithin
 	}
-	timer := time.NewTimer(time.Until(slot))
+}
+
+// await waits for the slot; false: the worker stops.
+func (b *box) await(ctx context.Context, slot time.Time) bool {
+	wait := time.Until(slot)
+	if wait <= 0 {
+		return !isClosed(b.w.stopping) && ctx.Err() == nil // at high rates a timer for each row would show
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-b.w.stopping:
 		return false
 	case <-ctx.Done():
 		return false
 	}
-	now := time.Now()
-	_, paused := b.w.pace.Paused(now)
-	return !paused && now.Sub(claimedAt) < ledger.StartWithin
 }
 
 // pace tells the tenant's pace what Graph said about the rate.

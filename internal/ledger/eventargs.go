@@ -11,13 +11,13 @@ import (
 // to after final and outcome, and the values for those.
 const (
 	eventsTable = `unnest($1::uuid[], $2::bigint[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::integer[],
-		$9::text[], $10::text[], $11::bytea[], $12::smallint[], $13::bytea[], $14::bytea[], $15::boolean[], $16::text[], $17::text[], $18::text[])
+		$9::text[], $10::text[], $11::bytea[], $12::smallint[], $13::bytea[], $14::bytea[], $15::boolean[], $16::text[], $17::text[])
 		AS x (target, run, row, client_request_id, outcome, settles, sent_at, elapsed_us,
-		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, worker)`
+		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error)`
 	eventColumns = `run, row, final, outcome, client_request_id, sent_at, elapsed_us,
 		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, worker`
 	eventSelect = `client_request_id, sent_at, elapsed_us,
-		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, worker`
+		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, $18`
 )
 
 // eventArgs turns events into the columns of eventsTable.
@@ -28,7 +28,7 @@ func (l *Ledger) eventArgs(events []Event) []any {
 		runs                = make([]int64, n)
 		rows                = make([]int32, n)
 		outcomes            = make([]string, n)
-		settles, workers    = make([]*string, n), make([]*string, n)
+		settles             = make([]*string, n)
 		sent                = make([]*time.Time, n)
 		elapsed             = make([]*int32, n)
 		methods, urls       = make([]*string, n), make([]*string, n)
@@ -41,7 +41,7 @@ func (l *Ledger) eventArgs(events []Event) []any {
 	for i := range events {
 		e := &events[i]
 		keys[i], runs[i], rows[i], ids[i], outcomes[i] = e.Key, e.Run, e.Row, e.ID, e.Outcome
-		settles[i], workers[i] = text(e.Settles), &l.worker
+		settles[i] = text(e.Settles)
 		if !e.SentAt.IsZero() {
 			micros := int32(min(e.Elapsed.Microseconds(), 1<<31-1))
 			sent[i], elapsed[i] = &e.SentAt, &micros
@@ -56,7 +56,7 @@ func (l *Ledger) eventArgs(events []Event) []any {
 	}
 	return []any{
 		keys, runs, rows, ids, outcomes, settles, sent, elapsed,
-		methods, urls, requests, statuses, headers, bodies, cuts, requestIDs, errorsS, workers,
+		methods, urls, requests, statuses, headers, bodies, cuts, requestIDs, errorsS, l.worker,
 	}
 }
 
