@@ -19,7 +19,7 @@ import (
 func (c *runCommand) work(ctx context.Context, worker *jobs.Worker, d *drain) error {
 	// The work outlives the first signal: what is in flight is finished. The second ends the process.
 	background := context.WithoutCancel(ctx)
-	since, err := d.books.Now(ctx)
+	since, err := d.books.Now(background)
 	if err != nil {
 		return errors.Join(err, worker.Stop(background))
 	}

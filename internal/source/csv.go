@@ -67,13 +67,17 @@ func (c *CSV) Check(ctx context.Context) (_ *Summary, err error) {
 	faults, good := &Faults{Source: c.cfg.Name}, newTally()
 	targets := &duplicates{dir: c.cfg.TempDir}
 	defer alsoClose(&err, targets.close)
+	counter := newCounter(good, targets)
 	sum, err := c.read(ctx, func(r record) error {
 		if len(r.faults) > 0 {
 			faults.add(r.row.Number, r.faults...)
 			return nil
 		}
-		return targets.add(good.add(&r.row.Update), r.row.Number, r.row.Line)
+		return counter.add(r)
 	})
+	if failed := counter.end(); failed != nil && !errors.Is(err, failed) {
+		err = failed // of a row before the one that reading came to
+	}
 	if err != nil {
 		return nil, err
 	}

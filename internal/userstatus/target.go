@@ -40,19 +40,29 @@ const guidLen = 36
 
 func appendLowerGUIDs(buf []byte, s string) []byte {
 	for i := 0; i < len(s); {
-		if i+guidLen <= len(s) && isGUID(s[i:i+guidLen]) {
-			buf = append(buf, strings.ToLower(s[i:i+guidLen])...)
-			i += guidLen
+		if !isGUID(s[i:]) {
+			buf = append(buf, s[i])
+			i++
 			continue
 		}
-		buf = append(buf, s[i])
-		i++
+		for _, c := range []byte(s[i : i+guidLen]) {
+			if 'A' <= c && c <= 'F' {
+				c += 'a' - 'A'
+			}
+			buf = append(buf, c)
+		}
+		i += guidLen
 	}
 	return buf
 }
 
+// isGUID reports whether s begins with a GUID. The first hyphen is looked for first: of most places that is enough, and
+// every id of every row comes through here twice.
 func isGUID(s string) bool {
-	for i := range len(s) {
+	if len(s) < guidLen || s[8] != '-' {
+		return false
+	}
+	for i := range guidLen {
 		hyphen := i == 8 || i == 13 || i == 18 || i == 23
 		if hyphen != (s[i] == '-') || !hyphen && !isHex(s[i]) {
 			return false
