@@ -65,6 +65,9 @@ func parseSeconds(digits string) (time.Duration, bool) {
 // RetryAfterIn is Exchange.RetryAfter for headers as KeptHeaders recorded them. An HTTP-date without a Date beside it
 // counts as missing: it is not known when the answer came.
 func RetryAfterIn(kept []byte) (wait time.Duration, ok bool) {
+	if len(kept) == 0 {
+		return 0, false
+	}
 	header, err := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(kept), strings.NewReader("\r\n")))).ReadMIMEHeader()
 	if err != nil {
 		return 0, false

@@ -77,9 +77,9 @@ type look struct {
 }
 
 func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []Wish) (looked []look, state State, err error) {
-	keys, rows, ids := make([]uuid.UUID, len(wishes)), make([]int32, len(wishes)), make([]uuid.UUID, len(wishes))
+	keys, rows, ids := newUUIDs(len(wishes)), make([]int32, len(wishes)), newUUIDs(len(wishes))
 	for i, w := range wishes {
-		keys[i], rows[i], ids[i] = w.Row.Key, w.Row.Row, w.ID
+		keys[i], rows[i], ids[i] = asUUID(w.Row.Key), w.Row.Row, asUUID(w.ID)
 	}
 	var batch pgx.Batch
 	// Ordered by target, otherwise two claims wait for each other; the later row first, so that of two rows for one
@@ -180,9 +180,9 @@ func unclaim(ctx context.Context, tx pgx.Tx, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	keys, ids := make([]uuid.UUID, len(events)), make([]uuid.UUID, len(events))
+	keys, ids := newUUIDs(len(events)), newUUIDs(len(events))
 	for i, e := range events {
-		keys[i], ids[i] = e.Key, e.ID
+		keys[i], ids[i] = asUUID(e.Key), asUUID(e.ID)
 	}
 	_, err := tx.Exec(ctx, `
 		DELETE FROM in_flight f USING unnest($1::uuid[], $2::uuid[]) AS w (target, id)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // The pieces of SQL that events are inserted with: their table out of the arguments of eventArgs, the columns they go
@@ -24,23 +25,23 @@ const (
 func (l *Ledger) eventArgs(events []Event) []any {
 	n := len(events)
 	var (
-		keys, ids           = make([]uuid.UUID, n), make([]uuid.UUID, n)
-		runs                = make([]int64, n)
-		rows                = make([]int32, n)
-		outcomes            = make([]string, n)
-		settles             = make([]*string, n)
-		sent                = make([]*time.Time, n)
-		elapsed             = make([]*int32, n)
-		methods, urls       = make([]*string, n), make([]*string, n)
-		requests            = make([][]byte, n)
-		statuses            = make([]*int16, n)
-		headers, bodies     = make([][]byte, n), make([][]byte, n)
-		cuts                = make([]bool, n)
-		requestIDs, errorsS = make([]*string, n), make([]*string, n)
+		keys, ids           = newUUIDs(n), newUUIDs(n)
+		runs                = make(pgtype.FlatArray[int64], n)
+		rows                = make(pgtype.FlatArray[int32], n)
+		outcomes            = make(pgtype.FlatArray[string], n)
+		settles             = make(pgtype.FlatArray[*string], n)
+		sent                = make(pgtype.FlatArray[*time.Time], n)
+		elapsed             = make(pgtype.FlatArray[*int32], n)
+		methods, urls       = make(pgtype.FlatArray[*string], n), make(pgtype.FlatArray[*string], n)
+		requests            = make(pgtype.FlatArray[[]byte], n)
+		statuses            = make(pgtype.FlatArray[*int16], n)
+		headers, bodies     = make(pgtype.FlatArray[[]byte], n), make(pgtype.FlatArray[[]byte], n)
+		cuts                = make(pgtype.FlatArray[bool], n)
+		requestIDs, errorsS = make(pgtype.FlatArray[*string], n), make(pgtype.FlatArray[*string], n)
 	)
 	for i := range events {
 		e := &events[i]
-		keys[i], runs[i], rows[i], ids[i], outcomes[i] = e.Key, e.Run, e.Row, e.ID, e.Outcome
+		keys[i], runs[i], rows[i], ids[i], outcomes[i] = asUUID(e.Key), e.Run, e.Row, asUUID(e.ID), e.Outcome
 		settles[i] = text(e.Settles)
 		if !e.SentAt.IsZero() {
 			micros := int32(min(e.Elapsed.Microseconds(), 1<<31-1))
@@ -59,6 +60,14 @@ func (l *Ledger) eventArgs(events []Event) []any {
 		methods, urls, requests, statuses, headers, bodies, cuts, requestIDs, errorsS, l.worker,
 	}
 }
+
+// uuids is a parameter of type uuid[]. pgx takes uuid.UUID, too, but by way of its text: at the rate of the ledger that is
+// a tenth of the CPU.
+type uuids = pgtype.FlatArray[pgtype.UUID]
+
+func newUUIDs(n int) uuids { return make(uuids, n) }
+
+func asUUID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // text is s as a column's value: NULL when empty, and clean.
 func text(s string) *string {
