@@ -15,7 +15,7 @@ import (
 // PATCHes: the same bodies, the same simulator in a process of its own, the same cores. Both are timed by the
 // simulator's own log, from the first request to the last.
 func BenchmarkWork(b *testing.B) {
-	const rows, pairs = 20_000, 5
+	const rows, pairs = 60_000, 5
 	k := newBenchKit(b)
 	root := k.simulator()
 	k.env["GRAPH_WRITE_LIMIT"] = "1000000000/20s"

@@ -22,10 +22,13 @@ type PoolConfig struct {
 }
 
 // LedgerConfig describes the pool on which rows are claimed and recorded.
-// A plan cached while a partition was empty would scan that partition for ever,
-// so plans are generic and never sequential; JIT compilation takes longer than
-// any statement of the ledger; and a claim must be on disk before its request
-// leaves. Other pools must not run like this.
+// Each of its statements looks a few hundred keys up in an index, whatever the
+// size of the tables, and the planner must not think otherwise: a plan made
+// while a partition was empty would scan it for ever, and before the first
+// ANALYZE of a new month it joins by hashing or merging whole indexes, thirty
+// times as slow. JIT compilation takes longer than any statement of the ledger;
+// and a claim must be on disk before its request leaves. Other pools must not
+// run like this.
 func LedgerConfig(maxConns int32) PoolConfig {
 	return PoolConfig{
 		Name:     "ledger",
@@ -33,6 +36,9 @@ func LedgerConfig(maxConns int32) PoolConfig {
 		Params: map[string]string{
 			"plan_cache_mode":    "force_generic_plan",
 			"enable_seqscan":     "off",
+			"enable_hashjoin":    "off",
+			"enable_mergejoin":   "off",
+			"enable_material":    "off",
 			"jit":                "off",
 			"synchronous_commit": "on",
 		},
