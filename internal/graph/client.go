@@ -114,18 +114,22 @@ func (c *Client) statusURL(t userstatus.Target) string {
 	if !ok {
 		panic("graph: a target with an unknown route: " + t.Route)
 	}
-	segments := append([]string{t.ConfigurationID}, route.Navigation...)
+	segments := append(make([]string, 0, 8), t.ConfigurationID)
+	segments = append(segments, route.Navigation...)
 	if route.CertificateID {
 		segments = append(segments, t.CertificateID)
 	}
 	segments = append(segments, "userStatuses", t.StatusID)
 	var b strings.Builder
-	b.WriteString(c.base + "/deviceManagement/deviceConfigurations")
+	b.Grow(512) // once, instead of while it grows
+	b.WriteString(c.base)
+	b.WriteString("/deviceManagement/deviceConfigurations")
 	for _, s := range segments {
 		if s == "" || s == "." || s == ".." {
 			panic(fmt.Sprintf("graph: a target with the id %q", s))
 		}
-		b.WriteString("/" + url.PathEscape(s))
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
 	}
 	return b.String()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -101,13 +100,16 @@ var keptHeaders = []string{
 
 // KeptHeaders returns the headers of the answer that are recorded, as "Name: value" lines ending in CRLF.
 func (x Exchange) KeptHeaders() []byte {
-	var b strings.Builder
+	b := make([]byte, 0, 1024)
 	for _, name := range keptHeaders {
 		for _, v := range x.Header.Values(name) {
-			b.WriteString(name + ": " + v + "\r\n")
+			b = append(b, name...)
+			b = append(b, ": "...)
+			b = append(b, v...)
+			b = append(b, "\r\n"...)
 		}
 	}
-	return []byte(b.String())
+	return b
 }
 
 // RetryAfter is how long Graph asks to wait; ok is false when it does not say, or nothing that can be understood.
