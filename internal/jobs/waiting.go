@@ -1,0 +1,35 @@
+package jobs
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"graphpatch/internal/ledger"
+)
+
+// waitingRow is an open row and when it may be sent.
+type waitingRow struct {
+	*ledger.OpenRow
+	due time.Time
+}
+
+// waiting are the open rows that are not in flight, in the order of their times.
+type waiting []waitingRow
+
+func (q waiting) next() time.Time { return q[0].due }
+
+// put keeps the order, and among rows of one time that in which they came.
+func (q *waiting) put(row waitingRow) {
+	at := sort.Search(len(*q), func(i int) bool { return (*q)[i].due.After(row.due) })
+	*q = slices.Insert(*q, at, row)
+}
+
+// takeDue takes up to most rows whose time has come.
+func (q *waiting) takeDue(now time.Time, most int) []waitingRow {
+	n := sort.Search(len(*q), func(i int) bool { return (*q)[i].due.After(now) })
+	n = min(n, most)
+	taken := (*q)[:n:n]
+	*q = (*q)[n:]
+	return taken
+}
