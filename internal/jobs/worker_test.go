@@ -67,10 +67,9 @@ func TestFaultsAlongTheWay(t *testing.T) {
 
 func TestTheLimitHolds(t *testing.T) {
 	t.Parallel()
-	// Half of what Graph takes: what is left is for a machine that is busy with other tests.
-	limit := budget.Limit{Requests: 50, Window: time.Second}
+	limit := budget.Limit{Requests: 100, Window: time.Second}
 	k := newKit(t, graphsim.Config{WriteLimit: graphsim.Limit{Requests: 100, Window: time.Second}})
-	run := k.enqueue(200, userstatus.Compliant)
+	run := k.enqueue(400, userstatus.Compliant)
 	k.start(k.workerFor("w", "token", limit))
 	if p := k.await(run, ledger.Finished); p.Throttled != 0 {
 		t.Errorf("%d throttled answers below the limit", p.Throttled)
