@@ -7,7 +7,6 @@ import (
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
-	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
 )
 
@@ -38,48 +37,40 @@ type (
 
 // Run holds the run.
 func (c *holdCommand) Run(ctx context.Context, streams cli.Streams) error {
-	return c.apply(ctx, streams, "held", func(books *ledger.Ledger, _ *jobs.Enqueuer) error {
-		return books.Hold(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
+	return c.apply(ctx, streams, "held", func(d desk) error {
+		return d.books.Hold(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
 	})
 }
 
 // Run releases the run.
 func (c *releaseCommand) Run(ctx context.Context, streams cli.Streams) error {
-	return c.apply(ctx, streams, "released", func(_ *ledger.Ledger, enqueuer *jobs.Enqueuer) error {
-		return enqueuer.Release(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
+	return c.apply(ctx, streams, "released", func(d desk) error {
+		return d.enqueuer.Release(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
 	})
 }
 
 // Run cancels the run.
 func (c *cancelCommand) Run(ctx context.Context, streams cli.Streams) error {
-	return c.apply(ctx, streams, "cancelled", func(books *ledger.Ledger, _ *jobs.Enqueuer) error {
-		return books.Cancel(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
+	return c.apply(ctx, streams, "cancelled", func(d desk) error {
+		return d.books.Cancel(ctx, int64(c.RunID), c.Actor.Name(), c.Reason)
 	})
 }
 
-func (b *brake) apply(ctx context.Context, streams cli.Streams, done string, do func(*ledger.Ledger, *jobs.Enqueuer) error) (err error) {
-	pools, err := b.Connect(ctx, "enqueue")
-	if err != nil {
+func (b *brake) apply(ctx context.Context, streams cli.Streams, done string, do func(desk) error) error {
+	return atDesk(ctx, b.Database, func(d desk) error {
+		err := do(d)
+		var state *ledger.StateError
+		if errors.Is(err, ledger.ErrNoRun) || errors.As(err, &state) {
+			return cli.Usage(err)
+		}
+		if err != nil {
+			return err
+		}
+		p, err := d.books.Progress(ctx, int64(b.RunID))
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(streams.Out, "Run %d is %s: %s.\n", b.RunID, done, counts(p))
 		return err
-	}
-	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	books := ledger.New(pools.Ledger, "enqueue")
-	enqueuer, err := jobs.NewEnqueuer(pools.Main, books)
-	if err != nil {
-		return err
-	}
-	err = do(books, enqueuer)
-	var state *ledger.StateError
-	if errors.Is(err, ledger.ErrNoRun) || errors.As(err, &state) {
-		return cli.Usage(err)
-	}
-	if err != nil {
-		return err
-	}
-	p, err := books.Progress(ctx, int64(b.RunID))
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(streams.Out, "Run %d is %s: %s.\n", int64(b.RunID), done, counts(p))
-	return err
+	})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"graphpatch/internal/cli"
-	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
 	"graphpatch/internal/source"
 )
@@ -81,7 +80,13 @@ func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
 	if c.DryRun {
 		return c.describe(streams.Out, in.name, sum)
 	}
-	return c.enqueue(ctx, streams, in, tenant, csv, sum, skipped)
+	return atDesk(ctx, c.Database, func(d desk) error {
+		run, err := c.enqueue(ctx, streams, d, c.newRun(in, tenant, sum), csv, sum)
+		if err != nil {
+			return refused(in.name, err)
+		}
+		return c.afterwards(ctx, streams, d, run, in.name, sum, skipped)
+	})
 }
 
 func (c *csvCommand) source(in *input, tenant uuid.UUID, skipped *skippedFile) (*source.CSV, error) {
@@ -172,31 +177,28 @@ func leftOut(sum *source.Summary, file string) string {
 }
 
 // enqueue is the second pass: one transaction, all in or none in.
-func (c *csvCommand) enqueue(ctx context.Context, streams cli.Streams, in *input, tenant uuid.UUID, csv *source.CSV, sum *source.Summary, skipped *skippedFile) (err error) {
-	pools, err := c.Connect(ctx, "enqueue")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	books := ledger.New(pools.Ledger, "enqueue")
-	enqueuer, err := jobs.NewEnqueuer(pools.Main, books)
-	if err != nil {
-		return err
-	}
+func (c *csvCommand) enqueue(ctx context.Context, streams cli.Streams, d desk, n ledger.NewRun, csv *source.CSV, sum *source.Summary) (int64, error) {
 	bar := newImportBar(ctx, streams.Err, sum.Rows)
-	run, _, err := enqueuer.Import(ctx, c.newRun(in, tenant, sum), bar.count(csv.Rows(ctx, sum)))
-	bar.close()
-	if err != nil {
-		return c.refused(in.name, err)
-	}
-	// The rows are in: from here on a failure must not look as if they were not.
+	defer bar.close()
+	run, _, err := d.enqueuer.Import(ctx, n, bar.count(csv.Rows(ctx, sum)))
+	return run, err
+}
+
+// afterwards is what follows when the rows are in: from here on a failure must not look as if they were not.
+func (c *csvCommand) afterwards(ctx context.Context, streams cli.Streams, d desk, run int64, name string, sum *source.Summary, skipped *skippedFile) error {
 	if err := skipped.keep(); err != nil {
 		return fmt.Errorf("run %d is enqueued, but the skipped rows could not be written: %w", run, err)
 	}
-	if err := c.report(streams.Out, run, in.name, sum); err != nil || !c.Wait {
-		return err
+	// A program that waits reads one report, that of the end.
+	if !c.Wait || c.Output != "json" {
+		if err := c.report(streams.Out, run, name, sum); err != nil {
+			return err
+		}
 	}
-	return waitFor(ctx, streams, books, run, c.Output)
+	if !c.Wait {
+		return nil
+	}
+	return waitFor(ctx, streams, d.books, run, c.Output)
 }
 
 func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) ledger.NewRun {
@@ -228,7 +230,7 @@ type sourceNote struct {
 }
 
 // refused turns the refusals that a person can do something about into invalid input.
-func (c *csvCommand) refused(name string, err error) error {
+func refused(name string, err error) error {
 	var duplicate *ledger.DuplicateError
 	var changed *source.ChangedError
 	switch {
@@ -237,7 +239,8 @@ func (c *csvCommand) refused(name string, err error) error {
 	case errors.As(err, &changed):
 		return cli.Usage(fmt.Errorf("%w. Nothing was enqueued", changed))
 	}
-	return fmt.Errorf("nothing was enqueued: %w", err)
+	// The answer to the COMMIT may have been lost, so it would be too much to say that nothing was enqueued.
+	return fmt.Errorf("the import failed: %w; all of it is in or nothing: \"audit runs\" tells", err)
 }
 
 func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary) error {

@@ -162,7 +162,10 @@ func TestRejectedRowsAreExitCode3(t *testing.T) {
 	k.simulator("--fault=404:status=gone")
 	file := k.write("users.csv", "deviceConfigurationId,id,status\nc,gone,compliant\nc,here,compliant\n")
 	waiting := k.start(nil, "worker")
-	if r := k.run("enqueue", "csv", "--wait", file); r.code != 3 || !strings.Contains(r.stdout, "1 rejected") {
+	if r := k.run("enqueue", "csv", "--wait", "--output=json", file); r.code != 3 || strings.Count(r.stdout, `"run"`) != 1 || !strings.Contains(r.stdout, `"rejected": 1`) {
+		t.Errorf("enqueue --wait --output=json: %s", r)
+	}
+	if r := k.run("enqueue", "csv", "--again", "--wait", file); r.code != 3 || !strings.Contains(r.stdout, "1 rejected") {
 		t.Errorf("enqueue --wait: %s", r)
 	}
 	if code := waiting.end(syscall.SIGTERM); code != 0 {
@@ -173,8 +176,8 @@ func TestRejectedRowsAreExitCode3(t *testing.T) {
 		t.Errorf("worker --drain: %s", r)
 	}
 	events := k.ok("audit", "events", "--outcome=rejected", "--output=json")
-	if n := strings.Count(events.stdout, `"userStatusId": "gone"`) + strings.Count(events.stdout, `"userStatusId":"gone"`); n != 2 {
-		t.Errorf("%d rejected events of the row, want 2: %s", n, events)
+	if n := strings.Count(events.stdout, `"userStatusId": "gone"`) + strings.Count(events.stdout, `"userStatusId":"gone"`); n != 3 {
+		t.Errorf("%d rejected events of the row, want 3: %s", n, events)
 	}
 }
 
@@ -338,7 +341,17 @@ func TestEmbeddedServerIsShared(t *testing.T) {
 	worker := k.start(nil, "worker")
 	file := filepath.Join(repository(t), "examples", "statuses.csv")
 	k.ok("enqueue", "csv", "--wait", file)
-	// An enqueue that waits for a run nobody may send is interrupted; the worker goes on.
+	server := filepath.Join(k.env["GRAPHPATCH_DATA_DIR"], "data", "postmaster.pid")
+	if _, err := os.Stat(server); err != nil {
+		t.Errorf("no server while a worker uses it: %v", err)
+	}
+	// An enqueue that waits for a tenant nobody works for is interrupted: its run stays, the worker goes on.
+	waiting := k.start(nil, "enqueue", "csv", "--wait", "--tenant=22222222-2222-4222-8222-222222222222", file)
+	k.until("enqueue waits", func() bool { return strings.Contains(waiting.stderr.String(), "0 of 40 rows settled") })
+	if code := waiting.end(syscall.SIGINT); code != 1 || !strings.Contains(waiting.stderr.String(), "goes on") {
+		t.Errorf("the interrupted enqueue ended with %d:\n%s", code, waiting.stderr)
+	}
+	// So does a second worker.
 	run := enqueued(k, k.ok("enqueue", "csv", "--again", "--hold", "--output=json", file))
 	interrupted := k.start(nil, "worker", "--listen=127.0.0.1:0")
 	k.until("the second worker works", func() bool { return strings.Contains(interrupted.stderr.String(), "msg=working") })
@@ -353,7 +366,7 @@ func TestEmbeddedServerIsShared(t *testing.T) {
 	if code := worker.end(syscall.SIGINT); code != 0 {
 		t.Errorf("the worker ended with %d:\n%s", code, worker.stderr)
 	}
-	if _, err := os.Stat(filepath.Join(k.env["GRAPHPATCH_DATA_DIR"], "data", "postmaster.pid")); err == nil {
+	if _, err := os.Stat(server); err == nil {
 		t.Error("the server runs on after the last has left")
 	}
 }
