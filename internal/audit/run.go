@@ -52,13 +52,10 @@ type Counts struct {
 	Requests int `json:"requests"`
 }
 
-// States are the states of a run.
-func States() []string { return []string{"running", "held", "finished", "cancelled"} }
-
 // RunFilter says which runs. The zero RunFilter is all of them.
 type RunFilter struct {
 	Tenant uuid.UUID // uuid.Nil: every tenant
-	State  string    // one of States, "": every state
+	State  string    // running, held, finished or cancelled; "": every state
 	Limit  int       // 0: no limit
 }
 
