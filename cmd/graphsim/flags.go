@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -25,10 +26,13 @@ type flags struct {
 	Latency time.Duration `default:"0s" placeholder:"DURATION" help:"Wait this long before each answer."`
 	Jitter  time.Duration `default:"0s" placeholder:"DURATION" help:"Wait up to this much longer, at random."`
 
-	Fault           []string `placeholder:"KIND:RATE" help:"Fail on purpose; repeatable, or several with commas. KIND is 429, 503, 500, 504, reset, 404 or 403; RATE a fraction of the requests (0.02 or 2%), or status=ID for all requests for one status."`
-	FaultRetryAfter string   `default:"1" placeholder:"VALUE" help:"Retry-After of 429 and 503 faults, sent as it is; none leaves it out."`
-	Seed            uint64   `default:"1" placeholder:"N" help:"Seed of the draws that decide on faults."`
+	Fault           []string      `placeholder:"KIND:SELECTOR…" help:"Fail on purpose, as told above; repeatable, or several with commas."`
+	FaultRetryAfter string        `default:"1" placeholder:"VALUE" help:"Retry-After of the faults 429, 429-odd and 503, sent as it is; none leaves it out."`
+	SlowBodyTime    time.Duration `default:"5s" placeholder:"DURATION" help:"How long the body of a slow-body fault takes."`
+	Script          string        `placeholder:"FILE" help:"YAML file that says which answers come one after the other, as told above."`
+	Seed            uint64        `default:"1" placeholder:"N" help:"Seed of the draws that decide on faults."`
 
+	NoOp400      bool `name:"no-op-400" help:"Answer 400 to a PATCH that would change nothing."`
 	Strict       bool `help:"Answer 404 to a PATCH of a status that is not there, instead of creating it."`
 	Statuses     int  `default:"0" placeholder:"N" help:"Statuses that are there from the start, in configuration ${demo}."`
 	PageSize     int  `default:"1000" placeholder:"N" help:"Statuses on one page of a listing."`
@@ -37,7 +41,30 @@ type flags struct {
 
 const description = `A Microsoft Graph on loopback: the userStatuses of Intune's device configurations, with throttling, errors and failures on purpose.
 
-Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew.`
+Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew. POST /_sim/faults with {"faults":["503:2%"],"script":[]} puts others in the place of the faults and the script while it runs.`
+
+// Help is what follows the description: all that --fault and --script take.
+func (f *flags) Help() string {
+	return `A fault is a KIND and its SELECTORs, joined by colons, for example 503:2%, 429:first=3 or noop:method=PATCH:status=u1. All selectors must hold; there must be one at least:
+
+` + indent(`2% or 0.02     a share of the requests
+method=GET     or PATCH
+route=NAME     `+strings.Join(graphsim.RouteNames(), "\n               ")+`
+first=N        only the first N of those that match the rest
+after=N        all but the first N of those that match the rest
+status=ID      exactly this status; it comes last and takes the rest of the text`) + `
+A request meets the first fault, in the order given, whose selectors hold.
+
+` + indent(graphsim.FaultHelp()) + `
+A script is a list of rules, of which the first that matches a request decides, before any fault:
+
+` + indent(graphsim.ScriptHelp)
+}
+
+// indent is how the help knows what not to fill.
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n    ") + "\n"
+}
 
 // usageError says that the command line or the environment is at fault.
 type usageError struct{ error }
@@ -65,14 +92,16 @@ func (f *flags) simulator() (*graphsim.Server, error) {
 	writes, writeErr := graphsim.ParseLimit(f.WriteLimit)
 	reads, readErr := graphsim.ParseLimit(f.ReadLimit)
 	faults, faultErr := parseFaults(f.Fault)
+	script, scriptErr := readScript(f.Script)
 	sim, err := graphsim.New(graphsim.Config{
 		Addr: f.Addr, Public: f.Public,
 		Tokens: f.Token, WriteLimit: writes, ReadLimit: reads,
 		Latency: f.Latency, Jitter: f.Jitter,
 		Faults: faults, Seed: f.Seed, FaultRetryAfter: f.FaultRetryAfter,
+		SlowBodyTime: f.SlowBodyTime, Script: script, NoOp400: f.NoOp400,
 		Strict: f.Strict, Statuses: f.Statuses, PageSize: f.PageSize, KeepRequests: f.KeepRequests,
 	})
-	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr), faultErr, err)
+	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr), faultErr, scriptErr, err)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -90,6 +119,18 @@ func parseFaults(texts []string) (faults []graphsim.Fault, err error) {
 		faults = append(faults, fault)
 	}
 	return faults, err
+}
+
+func readScript(file string) (graphsim.Script, error) {
+	if file == "" {
+		return graphsim.Script{}, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return graphsim.Script{}, inFlag("script", err)
+	}
+	script, err := graphsim.ParseScript(text)
+	return script, inFlag("script", err)
 }
 
 func inFlag(name string, err error) error {

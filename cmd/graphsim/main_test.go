@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"graphpatch/internal/graphsim"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -114,11 +117,13 @@ func TestFaultyCommandLines(t *testing.T) {
 		{[]string{"--latency", "soon"}, nil, `--latency: expected duration but got "soon": time: invalid duration "soon"`},
 		{nil, []string{"GRAPHSIM_WRITE_LIMIT=3"}, `--write-limit: limit "3": want N/DURATION, for example 100/20s`},
 		{[]string{"--addr", "0.0.0.0:0"}, nil, `address "0.0.0.0:0" is not loopback: the simulator must not be reachable by others, unless it is made public on purpose`},
+		{[]string{"--script", "testdata/faulty.yaml"}, nil, "--script: script line 2: a rule without answers\nscript line 3: a rule has no \"answer\""},
+		{[]string{"--script", "testdata/none.yaml"}, nil, "--script: open testdata/none.yaml: no such file or directory"},
 		{
 			[]string{"--write-limit", "x/1s", "--read-limit", "0/1s", "--fault", "418:1", "--fault", "500:2", "--page-size=-1"}, nil,
 			`--write-limit: limit "x/1s": "x" is not a whole number
 --read-limit: limit 0/1s: the number of requests must be 1 to 10000000
---fault: fault kind "418" is unknown: there are 429, 503, 500, 504, reset, 404, 403
+--fault: fault kind "418" is unknown: there are ` + faultKinds() + `
 --fault: fault 500: rate 2 is not between 0 and 1
 page size -1: must not be negative`,
 		},
@@ -134,12 +139,50 @@ page size -1: must not be negative`,
 	}
 }
 
+func faultKinds() string {
+	var kinds []string
+	for _, line := range strings.Split(graphsim.FaultHelp(), "\n") {
+		if strings.HasPrefix(line, "  ") {
+			kinds = append(kinds, strings.Fields(line)[0])
+		}
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// TestScriptFile plays a file, whose lines survive the help too.
+func TestScriptFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "script.yaml")
+	if err := os.WriteFile(file, []byte(graphsim.ScriptHelp), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, stop := start(t, []string{"GRAPHSIM_SCRIPT=" + file}, "--addr", "127.0.0.1:0", "--token", "t")
+	defer stop()
+	r, err := http.NewRequest("GET", url+"/beta/deviceManagement/deviceConfigurations", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer t")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusTooManyRequests {
+		t.Error(answer.Status)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	var stdout strings.Builder
 	if err := run(t.Context(), []string{"--help"}, nil, nil, &stdout, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Usage: graphsim [flags]", "--write-limit=N/DURATION", "Default\n", "100/20s.", "($GRAPHSIM_FAULT_RETRY_AFTER)", "00000000-0000-4000-9000-000000000001"} {
+	wanted := []string{"Usage: graphsim [flags]", "--write-limit=N/DURATION", "Default\n", "100/20s.", "($GRAPHSIM_FAULT_RETRY_AFTER)", "00000000-0000-4000-9000-000000000001"}
+	for _, block := range []string{graphsim.FaultHelp(), graphsim.ScriptHelp, strings.Join(graphsim.RouteNames(), "\n")} {
+		wanted = append(wanted, strings.Split(strings.TrimSpace(block), "\n")...) // a line that was filled is not found
+	}
+	for _, want := range wanted {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in %s", want, &stdout)
 		}

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,11 @@ func (s *Server) adminRoutes() http.Handler {
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc(elsewherePath, func(w http.ResponseWriter, r *http.Request) {
+		s.world.Load().tally.wentElsewhere(r.Header.Get("Authorization") != "")
+		writeJSON(w, collectionPage{Value: []string{}})
+	})
+	mux.HandleFunc("POST /_sim/faults", s.replaceFaults)
 	mux.HandleFunc("GET /_sim/requests", s.writeRequests)
 	mux.HandleFunc("POST /_sim/statuses", s.seed)
 	return mux
@@ -73,6 +79,43 @@ func queryNumber(r *http.Request, name string, otherwise int) (int, error) {
 		return 0, fmt.Errorf("%s %q: must be a whole number, not negative", name, text)
 	}
 	return n, nil
+}
+
+// maxFaults is the largest body that replaces faults.
+const maxFaults = 1 << 20
+
+// faultsBody is faults in the form of the command line, and rules in the form
+// of a script, of which JSON is one.
+type faultsBody struct {
+	Faults []string        `json:"faults"`
+	Script json.RawMessage `json:"script"`
+}
+
+// replaceFaults puts others in the place of the faults and the script, or, if
+// one is faulty, changes nothing. What is left out is none.
+func (s *Server) replaceFaults(w http.ResponseWriter, r *http.Request) {
+	var body faultsBody
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFaults))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil {
+		http.Error(w, `want {"faults":[…],"script":[…]}: `+err.Error(), http.StatusBadRequest)
+		return
+	}
+	faults, faultErr := ParseFaults(body.Faults)
+	script, scriptErr := ParseScript(compact(body.Script))
+	if err := errors.Join(faultErr, scriptErr, checkFaults(faults)); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.world.Load().mischief.Store(newMischief(faults, script, s.config.Seed))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// compact takes away the tabs, which JSON may be indented with and YAML may not.
+func compact(text json.RawMessage) []byte {
+	var small bytes.Buffer
+	_ = json.Compact(&small, text) // no text at all is nothing here either
+	return small.Bytes()
 }
 
 // maxSeed is the largest body that seeds statuses: about half a million.

@@ -17,10 +17,10 @@ import (
 func TestRequestsAsJSONLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := newSim(t, graphsim.Config{})
-		id := ask(sim, "PATCH", plainRoute+"/a%2Fb", `{"devicesCount":1}`, "client-request-id", "cid").Header().Get("request-id")
+		id := ask(sim, "PATCH", "http://sim.test"+plainRoute+"/a%2Fb", `{"devicesCount":1}`, "client-request-id", "cid").Header().Get("request-id")
 		w := ask(sim, "GET", "/_sim/requests", "", "Authorization", "")
 		want := `{"seq":1,"at":"2000-01-01T00:00:00Z","method":"PATCH","path":"/beta/deviceManagement/deviceConfigurations/c1/userStatuses/a%2Fb",` +
-			`"tokenId":"3c469e9d6c5875d3","clientRequestId":"cid","requestId":"` + id + `","status":200,"applied":true,"body":"{\"devicesCount\":1}","waitedMs":0}` + "\n"
+			`"host":"sim.test","tokenId":"3c469e9d6c5875d3","clientRequestId":"cid","requestId":"` + id + `","status":200,"applied":true,"body":"{\"devicesCount\":1}","waitedMs":0}` + "\n"
 		if diff := cmp.Diff(want, w.Body.String()); diff != "" {
 			t.Error(diff)
 		}
@@ -76,7 +76,7 @@ func TestStatsAsJSON(t *testing.T) {
 	ask(sim, "PATCH", plainRoute+"/s1", documentedBody)
 	ask(sim, "PATCH", plainRoute+"/bad", documentedBody)
 	ask(sim, "GET", plainRoute, "")
-	want := `{"requests":3,"byStatus":{"200":2,"500":1},"unanswered":0,"applied":1,"throttled":0,"faults":{"500":1},"inFlight":0,"maxInFlight":1,` +
+	want := `{"requests":3,"byStatus":{"200":2,"500":1},"unanswered":0,"applied":1,"throttled":0,"faults":{"500":1},"elsewhere":0,"elsewhereWithToken":0,"inFlight":0,"maxInFlight":1,` +
 		`"worstWindowWrites":2,"worstWindowReads":1,"writeLimit":100,"writeWindowSeconds":20,"readLimit":900,"readWindowSeconds":20,` +
 		`"statuses":1,"keptRequests":3,"droppedRequests":0}` + "\n"
 	if diff := cmp.Diff(want, ask(sim, "GET", "/_sim/stats", "").Body.String()); diff != "" {

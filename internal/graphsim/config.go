@@ -22,8 +22,12 @@ type Config struct {
 	Jitter  time.Duration // and up to this much longer
 
 	Faults          []Fault
-	Seed            uint64 // of the draws that decide on faults; 0 is 1
-	FaultRetryAfter string // sent as it is with 429 and 503 faults; "" is "1", "none" sends no header
+	Seed            uint64        // of the draws that decide on faults; 0 is 1
+	FaultRetryAfter string        // sent as it is with 429 and 503 faults; "" is "1", "none" sends no header
+	SlowBodyTime    time.Duration // that the slow-body fault takes; 0 is 5 s
+	Script          Script        // wins over Faults
+
+	NoOp400 bool // a PATCH that would change nothing is refused
 
 	Strict       bool // a PATCH never creates a status
 	Statuses     int  // statuses present from the start
@@ -38,6 +42,7 @@ func (c Config) withDefaults() Config {
 	c.ReadLimit = cmp.Or(c.ReadLimit, DefaultReadLimit)
 	c.Seed = cmp.Or(c.Seed, 1)
 	c.FaultRetryAfter = cmp.Or(c.FaultRetryAfter, "1")
+	c.SlowBodyTime = cmp.Or(c.SlowBodyTime, 5*time.Second)
 	c.PageSize = cmp.Or(c.PageSize, 1000)
 	c.KeepRequests = cmp.Or(c.KeepRequests, 1_000_000)
 	return c
@@ -56,6 +61,7 @@ func (c Config) check() error {
 		notNegative("keep requests", c.KeepRequests),
 		checkTokens(c.Tokens),
 		checkRetryAfter(c.FaultRetryAfter),
+		notNegative("slow body time", c.SlowBodyTime),
 		checkFaults(c.Faults),
 	)
 }

@@ -19,8 +19,8 @@ func TestNewReportsAllFaults(t *testing.T) {
 		Latency:         -time.Second,
 		Jitter:          -time.Millisecond,
 		Faults:          []graphsim.Fault{{Kind: "418"}, {Kind: "500", Rate: 0.7}, {Kind: "503", Rate: 0.7}},
-		FaultRetryAfter: "1\r\nX: y",
-		Statuses:        -1, PageSize: -2, KeepRequests: -3,
+		FaultRetryAfter: "1\r\nX: y", SlowBodyTime: -time.Second,
+		Statuses: -1, PageSize: -2, KeepRequests: -3,
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -36,7 +36,8 @@ func TestNewReportsAllFaults(t *testing.T) {
 		`keep requests -3: must not be negative`,
 		`token 2: empty or with white space in it`,
 		`fault retry-after "1\r\nX: y": must be one line`,
-		`fault kind "418" is unknown: there are 429, 503, 500, 504, reset, 404, 403`,
+		`slow body time -1s: must not be negative`,
+		`fault kind "418" is unknown: there are ` + strings.Join(faultKinds(), ", "),
 		`the rates of the faults add up to 1.4, more than 1`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
@@ -73,27 +74,6 @@ func TestParseLimit(t *testing.T) {
 	for _, text := range []string{"", "100", "/20s", "100/", "x/20s", "100/20", "0/20s", "-1/20s", "1.5/20s", "1/0s", "1/-1s", "10000001/1s", "1/2/3"} {
 		if got, err := graphsim.ParseLimit(text); err == nil {
 			t.Errorf("%q was taken as %v", text, got)
-		}
-	}
-}
-
-func TestParseFault(t *testing.T) {
-	for text, want := range map[string]graphsim.Fault{
-		"429:0.02":      {Kind: "429", Rate: 0.02},
-		"503:2%":        {Kind: "503", Rate: 0.02},
-		"500:100%":      {Kind: "500", Rate: 1},
-		"504:0":         {Kind: "504"},
-		"reset:1":       {Kind: "reset", Rate: 1},
-		"404:status=x":  {Kind: "404", StatusID: "x"},
-		"403:status=:=": {Kind: "403", StatusID: ":="},
-	} {
-		if got, err := graphsim.ParseFault(text); err != nil || got != want {
-			t.Errorf("%s: got %+v, %v, want %+v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "429", "429:", "429:x", "429:-1", "429:1.1", "429:101%", "429:NaN", "429:status=", "418:1%", ":1%", "418:status=x"} {
-		if got, err := graphsim.ParseFault(text); err == nil {
-			t.Errorf("%q was taken as %+v", text, got)
 		}
 	}
 }

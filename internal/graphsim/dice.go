@@ -2,63 +2,68 @@ package graphsim
 
 import (
 	"math/rand/v2"
-	"sync"
 )
 
 // dice decides which request meets which fault. The same seed gives the same
 // answers in the same order; with concurrent requests the order is theirs, but
-// the number of faults in the first n draws stays the same.
+// the number of faults in the first n draws stays the same. It is not safe for
+// concurrent use.
 type dice struct {
-	byStatus map[string]faultKind
-	rates    []ratedFault
-
-	mu  sync.Mutex
-	rng *rand.Rand
+	drawn  bool // some fault has a rate
+	rng    *rand.Rand
+	faults []loadedFault
 }
 
-// ratedFault is met by a draw below upTo and not below the one before it.
-type ratedFault struct {
-	upTo float64
+// loadedFault counts the requests that matched it and that no fault before it
+// had taken.
+type loadedFault struct {
+	Fault
 	kind faultKind
+	met  int
 }
 
 // newDice takes faults that were checked.
 func newDice(faults []Fault, seed uint64) *dice {
-	d := &dice{byStatus: map[string]faultKind{}, rng: rand.New(rand.NewPCG(seed, 0))}
-	upTo := 0.0
+	d := &dice{rng: rand.New(rand.NewPCG(seed, 0))}
 	for _, fault := range faults {
 		kind, _ := findFaultKind(fault.Kind)
-		if fault.StatusID != "" {
-			d.byStatus[fault.StatusID] = kind
-			continue
-		}
-		upTo += fault.Rate
-		d.rates = append(d.rates, ratedFault{upTo: upTo, kind: kind})
+		d.faults = append(d.faults, loadedFault{Fault: fault, kind: kind})
+		d.drawn = d.drawn || fault.rated()
 	}
 	return d
 }
 
-// roll returns the fault that a request for statusID meets, if any. One draw is
-// made for each call, so that one permanent fault does not shift the others.
-func (d *dice) roll(statusID string) (faultKind, bool) {
-	rated, hit := d.draw()
-	if kind, ok := d.byStatus[statusID]; ok && statusID != "" {
-		return kind, true
-	}
-	return rated, hit
-}
-
-func (d *dice) draw() (faultKind, bool) {
-	if len(d.rates) == 0 {
-		return faultKind{}, false
-	}
-	d.mu.Lock()
-	u := d.rng.Float64()
-	d.mu.Unlock()
-	for _, fault := range d.rates {
-		if u < fault.upTo {
-			return fault.kind, true
+// roll returns the fault that a request meets, if any: the first in the order
+// given whose selectors hold. u is the request's draw. Each rate has its own
+// part of the unit interval; one that begins past its end is never met.
+func (d *dice) roll(s subject, u float64) (faultKind, bool) {
+	from := 0.0
+	for i := range d.faults {
+		f := &d.faults[i]
+		if !f.kind.only.has(s) || !f.matches(s) {
+			continue
+		}
+		if f.rated() {
+			upTo := from + f.Rate
+			hit := from <= u && u < upTo
+			from = upTo
+			if !hit {
+				continue
+			}
+		}
+		f.met++
+		if f.counts(f.met) {
+			return f.kind, true
 		}
 	}
 	return faultKind{}, false
+}
+
+// draw is made once for each request, whichever faults look at it, so that what
+// befalls one request does not shift the others.
+func (d *dice) draw() float64 {
+	if !d.drawn {
+		return 0
+	}
+	return d.rng.Float64()
 }

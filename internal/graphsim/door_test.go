@@ -117,6 +117,30 @@ func TestBodiesByWire(t *testing.T) {
 	}
 }
 
+// TestAsMicrosoftsSDKSends has its headers, its gzip and its body of unknown
+// length, in which only what was set is there.
+func TestAsMicrosoftsSDKSends(t *testing.T) {
+	sim := newSim(t, graphsim.Config{})
+	server := httptest.NewServer(sim)
+	defer server.Close()
+	r, err := http.NewRequest("PATCH", server.URL+plainRoute+"/s1", io.MultiReader(bytes.NewReader(zipped(t, `{"status":"compliant","devicesCount":3}`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{
+		"Authorization": {"Bearer x"}, "Accept": {"application/json"}, "Content-Type": {"application/json"}, "Content-Encoding": {"gzip"},
+		"Accept-Encoding": {"gzip"}, "Sdkversion": {"graph-go-beta/0.1.0, graph-go-core/1.0.0"}, "Client-Request-Id": {"5b0a4c3e-1a0b-4a57-8f2b-000000000001"},
+	}
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if logged := sim.Requests()[0]; answer.StatusCode != http.StatusOK || logged.Body != `{"status":"compliant","devicesCount":3}` || "http://"+logged.Host != server.URL {
+		t.Errorf("%d %+v", answer.StatusCode, logged)
+	}
+}
+
 func zipped(t *testing.T, text string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

@@ -24,14 +24,17 @@ type exchange struct {
 
 	logged    Request // filled in as the exchange goes on
 	throttled bool
+	waited    time.Duration // latency that was put in
+	fault     faultKind     // the one it met, if it has a name
 }
 
-// answer is what goes back. A reset cuts the connection instead.
+// answer is what goes back. A header without values is one that must not be
+// there. Status 0 is no answer.
 type answer struct {
-	status  int
-	headers map[string]string
-	body    []byte
-	reset   bool
+	status   int
+	headers  http.Header
+	body     []byte
+	delivery delivery
 }
 
 // serveGraph records the exchange before it answers, so that whoever has the
@@ -41,7 +44,10 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, now time.Tim
 	x.world.tally.arrive()
 	defer x.world.tally.leave()
 	x.begin()
-	out := x.toAnswer(x.judge(s.tokens))
+	out, err := x.judge(s.tokens)
+	if err != nil {
+		out = x.refusal(err)
+	}
 	x.record(out)
 	x.send(w, out)
 }
@@ -49,18 +55,15 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, now time.Tim
 func (x *exchange) begin() {
 	x.logged = Request{
 		At: x.at, Method: x.request.Method, Path: x.request.URL.EscapedPath(), Query: x.request.URL.RawQuery,
-		ClientRequestID: x.request.Header.Get("client-request-id"), RequestID: uuid.NewString(),
+		Host: x.request.Host, ClientRequestID: x.request.Header.Get("client-request-id"), RequestID: uuid.NewString(),
 		ContentEncoding: x.request.Header.Get("Content-Encoding"),
 	}
 }
 
-var (
-	errReset      = errors.New("the connection is to be cut")
-	errClientLeft = errors.New("the client left before it was answered")
-)
+var errClientLeft = errors.New("the client left before it was answered")
 
 // judge is the order in which the service looks at a request: who, how often,
-// and only then what. An error is a problem, errReset or errClientLeft.
+// and only then what. An error is a problem or errClientLeft.
 func (x *exchange) judge(tokens map[string]bool) (answer, error) {
 	refused := x.enter(tokens)
 	unreadable := x.readBody()
@@ -71,16 +74,19 @@ func (x *exchange) judge(tokens map[string]bool) (answer, error) {
 		return answer{}, refused
 	}
 	target, misrouted := parseRoute(x.request.Method, x.logged.Path)
-	if err := x.stumble(target.statusID); err != nil {
+	x.stumble(subjectOf(x.request.Method, target, misrouted != nil))
+	if x.fault.instead != nil {
+		return x.fault.instead(x), nil
+	}
+	out, err := x.carryOut(target, misrouted, unreadable)
+	if err != nil {
+		x.logged.Fault = "" // it had nothing to spoil
 		return answer{}, err
 	}
-	if misrouted != nil {
-		return answer{}, misrouted
+	if x.fault.afterwards != nil {
+		return x.fault.afterwards(x, out), nil
 	}
-	if unreadable != nil {
-		return answer{}, unreadable
-	}
-	return x.dispatch(target)
+	return out, nil
 }
 
 // enter checks the token and asks the gate, at the time the request came in.
@@ -128,6 +134,7 @@ func (x *exchange) wait() error {
 	if d <= 0 {
 		return nil
 	}
+	x.waited = d
 	x.logged.WaitedMs = d.Seconds() * 1000
 	return sleep(x.request.Context(), d)
 }
@@ -143,21 +150,22 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// stumble meets the fault that the dice have for this request, if any.
-func (x *exchange) stumble(statusID string) error {
-	kind, hit := x.world.dice.roll(statusID)
-	if !hit {
-		return nil
+// stumble meets the fault that is meant for this request, if any.
+func (x *exchange) stumble(s subject) {
+	if kind, hit := x.world.mischief.Load().befall(s); hit {
+		x.fault, x.logged.Fault = kind, kind.name
 	}
-	x.logged.Fault = kind.name
-	if kind.reset {
-		return errReset
+}
+
+// carryOut is what happens to a request that nothing befell.
+func (x *exchange) carryOut(target route, misrouted, unreadable error) (answer, error) {
+	if misrouted != nil {
+		return answer{}, misrouted
 	}
-	p := kind.problem
-	if kind.retryAfter && x.config.FaultRetryAfter != "none" {
-		p.headers = map[string]string{"Retry-After": x.config.FaultRetryAfter}
+	if unreadable != nil {
+		return answer{}, unreadable
 	}
-	return p
+	return x.dispatch(target)
 }
 
 // dispatch hands the request to what its route and method stand for.

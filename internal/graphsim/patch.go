@@ -27,7 +27,7 @@ func parsePatch(body []byte, id string) (*patch, error) {
 		return nil, err
 	}
 	if len(p.changes) == 0 {
-		return nil, badRequest("Invalid patch, at least 1 property must be changed.")
+		return nil, nothingChanged()
 	}
 	return p, nil
 }

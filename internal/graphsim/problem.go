@@ -14,6 +14,7 @@ type problem struct {
 	status        int
 	code, message string
 	intune        bool              // message comes as JSON inside the string, as Intune's do
+	twice         bool              // and that once more inside another
 	inner         string            // "Please retry after" and the like; adds code and status to innerError
 	headers       map[string]string // further response headers
 }
@@ -41,6 +42,10 @@ func unauthorized(message string) error {
 		status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: message,
 		headers: map[string]string{"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`},
 	}
+}
+
+func nothingChanged() error {
+	return badRequest("Invalid patch, at least 1 property must be changed.")
 }
 
 func notFound() error {
@@ -83,7 +88,10 @@ func (p problem) body(requestID, clientRequestID string, now time.Time) []byte {
 	wire.Error.Code = p.code
 	wire.Error.Message = p.message
 	if p.intune {
-		wire.Error.Message = inIntuneForm(p.message, requestID)
+		wire.Error.Message = inIntuneForm(forCustomerSupport(p.message, requestID))
+	}
+	if p.twice {
+		wire.Error.Message = inIntuneForm(wire.Error.Message)
 	}
 	wire.Error.InnerError = innerError{
 		Date: now.UTC().Format("2006-01-02T15:04:05"), RequestID: requestID, ClientRequestID: clientRequestID,
@@ -95,11 +103,15 @@ func (p problem) body(requestID, clientRequestID string, now time.Time) []byte {
 	return mustMarshal(wire)
 }
 
-// inIntuneForm wraps a message the way Intune's own services do: JSON in a
-// string, with the ids that its support asks for.
-func inIntuneForm(message, activityID string) string {
-	text := fmt.Sprintf("%s - Operation ID (for customer support): %s - Activity ID: %s - Url: https://fef.amsub0102.manage.microsoft.com/DeviceConfiguration_2611/StatelessDeviceConfigurationFEService/deviceManagement/deviceConfigurations",
+// forCustomerSupport adds the ids that Intune's support asks for.
+func forCustomerSupport(message, activityID string) string {
+	return fmt.Sprintf("%s - Operation ID (for customer support): %s - Activity ID: %s - Url: https://fef.amsub0102.manage.microsoft.com/DeviceConfiguration_2611/StatelessDeviceConfigurationFEService/deviceManagement/deviceConfigurations",
 		message, uuid.Nil, activityID)
+}
+
+// inIntuneForm wraps a message the way Intune's own services do: JSON in a
+// string.
+func inIntuneForm(message string) string {
 	return string(mustMarshal(struct {
 		Version              int     `json:"_version"`
 		Message              string  `json:"Message"`
@@ -107,7 +119,7 @@ func inIntuneForm(message, activityID string) string {
 		RetryAfter           *string `json:"RetryAfter"`
 		ErrorSourceService   string  `json:"ErrorSourceService"`
 		HTTPHeaders          string  `json:"HttpHeaders"`
-	}{Version: 3, Message: text, HTTPHeaders: "{}"}))
+	}{Version: 3, Message: message, HTTPHeaders: "{}"}))
 }
 
 // mustMarshal is for values made of strings and numbers, which cannot fail.

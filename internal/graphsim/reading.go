@@ -1,11 +1,7 @@
 package graphsim
 
 import (
-	"encoding/base64"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 )
 
 func (x *exchange) get(target route) (answer, error) {
@@ -14,7 +10,9 @@ func (x *exchange) get(target route) (answer, error) {
 	}
 	switch target.resource {
 	case statusCollection:
-		return x.list(target)
+		return x.listStatuses(target)
+	case configurationCollection:
+		return x.listConfigurations(target)
 	case statusOverview:
 		return x.overview(target), nil
 	}
@@ -23,49 +21,6 @@ func (x *exchange) get(target route) (answer, error) {
 		return answer{}, notFound()
 	}
 	return x.showStatus(target, properties), nil
-}
-
-// statusPage is one page of a listing.
-type statusPage struct {
-	Context  string         `json:"@odata.context"`
-	NextLink string         `json:"@odata.nextLink,omitempty"`
-	Value    []statusObject `json:"value"`
-}
-
-// list answers one page. Query options other than $skiptoken are ignored
-// without a word, as the service does.
-func (x *exchange) list(target route) (answer, error) {
-	from, err := readSkipToken(x.request.URL.Query())
-	if err != nil {
-		return answer{}, err
-	}
-	items, more := x.world.store.page(target.key, from, x.config.PageSize)
-	page := statusPage{Context: x.context(target, "userStatuses"), Value: make([]statusObject, len(items))}
-	for i, it := range items {
-		page.Value[i] = statusObject{Type: odataType, ID: it.id, Properties: it.properties}
-	}
-	if more {
-		page.NextLink = x.root() + x.logged.Path + "?$skiptoken=" + skipToken(from+len(items))
-	}
-	return answer{status: http.StatusOK, body: mustMarshal(page)}, nil
-}
-
-// skipToken hides a position, so that nobody counts on its form.
-func skipToken(position int) string {
-	return base64.RawURLEncoding.EncodeToString([]byte("p" + strconv.Itoa(position)))
-}
-
-func readSkipToken(query url.Values) (position int, err error) {
-	if !query.Has("$skiptoken") {
-		return 0, nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(query.Get("$skiptoken"))
-	digits, marked := strings.CutPrefix(string(text), "p")
-	position, notNumber := strconv.Atoi(digits)
-	if err != nil || !marked || notNumber != nil || position < 0 {
-		return 0, badRequest("The skip token is not valid.")
-	}
-	return position, nil
 }
 
 // overviewObject is deviceConfigurationUserOverview.

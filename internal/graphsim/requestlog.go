@@ -13,10 +13,12 @@ type Request struct {
 	Method          string    `json:"method"`
 	Path            string    `json:"path"`                      // percent-encoded, as sent
 	Query           string    `json:"query,omitempty"`           // as sent, without the question mark
+	Host            string    `json:"host"`                      // as sent
 	TokenID         string    `json:"tokenId"`                   // 16 hex digits of the token's SHA-256; "" without a token
 	ClientRequestID string    `json:"clientRequestId"`           // as sent; "" if it was not
 	RequestID       string    `json:"requestId"`                 // as answered
 	Status          int       `json:"status"`                    // 0: no answer was given
+	RetryAfter      string    `json:"retryAfter,omitempty"`      // as answered; several are joined with commas
 	Applied         bool      `json:"applied"`                   // it was a PATCH and took effect
 	Fault           string    `json:"fault,omitempty"`           // the kind of the fault it met
 	Body            string    `json:"body"`                      // as sent, after decompression; cut off where reading failed
@@ -35,10 +37,10 @@ type entry struct {
 	applied   bool
 }
 
-const textCount = 9
+const textCount = 11
 
 func (r *Request) texts() [textCount]*string {
-	return [textCount]*string{&r.Method, &r.Path, &r.Query, &r.TokenID, &r.ClientRequestID, &r.RequestID, &r.Fault, &r.Body, &r.ContentEncoding}
+	return [textCount]*string{&r.Method, &r.Path, &r.Query, &r.TokenID, &r.ClientRequestID, &r.RequestID, &r.Fault, &r.Body, &r.ContentEncoding, &r.Host, &r.RetryAfter}
 }
 
 // segment is a part of the log that is dropped as a whole.

@@ -12,10 +12,12 @@ const (
 	oneStatus resource = iota
 	statusCollection
 	statusOverview
+	configurationCollection
 )
 
 // navigation is one way from a configuration to statuses.
 type navigation struct {
+	name        string // short, for the selectors of faults
 	path        string // as in the URL, from the configuration on
 	certificate bool   // followed by the id of a certificate
 	v1          bool   // documented in v1.0 too
@@ -23,16 +25,34 @@ type navigation struct {
 
 // navigations are the ten documented routes. All exist in beta.
 var navigations = []navigation{
-	{path: "", v1: true},
-	{path: "/rootCertificate"},
-	{path: "/identityCertificate"},
-	{path: "/identityCertificate/rootCertificate"},
-	{path: "/microsoft.graph.iosScepCertificateProfile/rootCertificate"},
-	{path: "/microsoft.graph.windowsPhone81VpnConfiguration/identityCertificate"},
-	{path: "/microsoft.graph.macOSWiredNetworkConfiguration/rootCertificateForServerValidation"},
-	{path: "/microsoft.graph.macOSWiredNetworkConfiguration/identityCertificateForClientAuthentication"},
-	{path: "/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/identityCertificateForClientAuthentication"},
-	{path: "/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/rootCertificatesForServerValidation", certificate: true},
+	{name: "plain", path: "", v1: true},
+	{name: "root", path: "/rootCertificate"},
+	{name: "identity", path: "/identityCertificate"},
+	{name: "identity-root", path: "/identityCertificate/rootCertificate"},
+	{name: "ios-scep-root", path: "/microsoft.graph.iosScepCertificateProfile/rootCertificate"},
+	{name: "wp81-vpn-identity", path: "/microsoft.graph.windowsPhone81VpnConfiguration/identityCertificate"},
+	{name: "macos-wired-root", path: "/microsoft.graph.macOSWiredNetworkConfiguration/rootCertificateForServerValidation"},
+	{name: "macos-wired-identity", path: "/microsoft.graph.macOSWiredNetworkConfiguration/identityCertificateForClientAuthentication"},
+	{name: "windows-eap-identity", path: "/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/identityCertificateForClientAuthentication"},
+	{name: "windows-eap-roots", path: "/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/rootCertificatesForServerValidation", certificate: true},
+}
+
+func findNavigation(name string) (navigation, bool) {
+	for _, n := range navigations {
+		if n.name == name {
+			return n, true
+		}
+	}
+	return navigation{}, false
+}
+
+// RouteNames are the short names of the ten routes.
+func RouteNames() []string {
+	names := make([]string, len(navigations))
+	for i, n := range navigations {
+		names[i] = n.name
+	}
+	return names
 }
 
 // collectionKey is what a set of statuses belongs to.
@@ -42,10 +62,11 @@ type collectionKey struct {
 
 // route is a URL understood.
 type route struct {
-	resource resource
-	version  string
-	key      collectionKey
-	statusID string
+	resource  resource
+	version   string
+	key       collectionKey
+	routeName string // short; "" for the collection of configurations
+	statusID  string
 }
 
 // pattern is a navigation, or the overview, as segments; "*" stands for an id.
@@ -72,7 +93,7 @@ func compilePatterns() []pattern {
 			pattern{n, oneStatus, append(collection[:len(collection):len(collection)], "*")},
 			pattern{n, statusCollection, collection})
 	}
-	return append(all, pattern{navigation{v1: true}, statusOverview, []string{"userStatusOverview"}})
+	return append(all, pattern{navigation{name: "plain", v1: true}, statusOverview, []string{"userStatusOverview"}})
 }
 
 // parseRoute reads the path as it was sent. Elements are decoded after the path
@@ -85,6 +106,9 @@ func parseRoute(method, escapedPath string) (route, error) {
 	rest, err := skipRoot(method, segments)
 	if err != nil {
 		return route{}, err
+	}
+	if len(rest) == 0 {
+		return route{version: segments[0], resource: configurationCollection}, nil
 	}
 	found := route{version: segments[0], key: collectionKey{configuration: segments[3]}}
 	err = found.resolve(method, rest)
@@ -106,7 +130,8 @@ func decodeSegments(escapedPath string) ([]string, error) {
 	return segments, nil
 }
 
-// skipRoot returns what follows the id of the configuration.
+// skipRoot returns what follows the id of the configuration, which is nothing
+// for the collection of configurations.
 func skipRoot(method string, segments []string) ([]string, error) {
 	if segments[0] != "beta" && segments[0] != "v1.0" {
 		return nil, badRequest("Invalid version: %s", segments[0])
@@ -118,6 +143,9 @@ func skipRoot(method string, segments []string) ([]string, error) {
 		if segments[i+1] != want {
 			return nil, unknownSegment(segments[i+1])
 		}
+	}
+	if len(segments) == 3 {
+		return nil, nil
 	}
 	if len(segments) < 5 || segments[3] == "" {
 		return nil, noRoute(method)
@@ -158,7 +186,7 @@ func (p pattern) matches(rest []string) int {
 // collection: this is how an empty id silently becomes something else.
 func (r *route) accept(method string, p pattern, rest []string) error {
 	r.resource = p.resource
-	r.key.navigation = p.path
+	r.key.navigation, r.routeName = p.path, p.name
 	if p.certificate {
 		r.key.certificateID = p.certificateIn(rest)
 		if r.key.certificateID == "" {

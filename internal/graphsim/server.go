@@ -19,11 +19,11 @@ type Server struct {
 // world is everything a reset throws away. An exchange stays with the world it
 // began in.
 type world struct {
-	gate  *gate
-	dice  *dice
-	store *store
-	log   *requestLog
-	tally *tally
+	gate     *gate
+	store    *store
+	log      *requestLog
+	tally    *tally
+	mischief atomic.Pointer[mischief] // may be replaced alone
 }
 
 // New checks the configuration and reports all its faults joined.
@@ -47,11 +47,11 @@ func (s *Server) Reset() {
 	now := time.Now()
 	fresh := &world{
 		gate:  newGate(s.config.WriteLimit, s.config.ReadLimit, now),
-		dice:  newDice(s.config.Faults, s.config.Seed),
 		store: newStore(),
 		log:   newRequestLog(s.config.KeepRequests),
 		tally: newTally(),
 	}
+	fresh.mischief.Store(newMischief(s.config.Faults, s.config.Script, s.config.Seed))
 	populate(fresh.store, s.config.Statuses, now)
 	s.world.Store(fresh)
 }

@@ -1,6 +1,9 @@
 package graphsim
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Status is one deviceConfigurationUserStatus and where it lives.
 type Status struct {
@@ -38,4 +41,25 @@ var complianceStatuses = []string{
 
 func validComplianceStatus(text string) bool {
 	return slices.Contains(complianceStatuses, text)
+}
+
+// sameValues compares what the texts mean: an instant may be written with
+// another zone and be the same.
+func sameValues(a, b Properties) bool {
+	return sameText(a.UserDisplayName, b.UserDisplayName) && sameText(a.UserPrincipalName, b.UserPrincipalName) &&
+		a.DevicesCount == b.DevicesCount && a.Status == b.Status && sameInstant(a.LastReportedDateTime, b.LastReportedDateTime)
+}
+
+func sameText(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// sameInstant takes texts that were found valid, which time.Parse reads all of.
+func sameInstant(a, b string) bool {
+	at, errA := time.Parse(time.RFC3339Nano, a)
+	bt, errB := time.Parse(time.RFC3339Nano, b)
+	return a == b || errA == nil && errB == nil && at.Equal(bt)
 }

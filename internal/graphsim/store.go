@@ -13,6 +13,9 @@ type store struct {
 	collections map[collectionKey]*collection
 	order       []collectionKey // by first insertion, so that dumps are stable
 	total       int
+
+	configurations  []string // by first insertion
+	isConfiguration map[string]bool
 }
 
 // collection keeps its statuses in the order of insertion. None is ever taken
@@ -29,24 +32,42 @@ type item struct {
 }
 
 func newStore() *store {
-	return &store{collections: map[collectionKey]*collection{}}
+	return &store{collections: map[collectionKey]*collection{}, isConfiguration: map[string]bool{}}
 }
 
-// update applies a patch and returns what the status is now. Without create, a
-// status that is not there stays so, and ok is false.
-func (s *store) update(key collectionKey, id string, p *patch, create bool, now time.Time) (after Properties, ok bool) {
+// updateRules say what a patch may do.
+type updateRules struct {
+	create     bool // a status that is not there comes to be
+	mustChange bool // a patch that would change nothing is a problem
+	forget     bool // nothing is stored, whatever is answered
+}
+
+// update applies a patch and returns what the status is now. An error is a
+// problem, and nothing has changed.
+func (s *store) update(key collectionKey, id string, p *patch, rules updateRules, now time.Time) (after Properties, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it := s.find(key, id)
-	if it == nil && !create {
-		return Properties{}, false
+	if it == nil && !rules.create {
+		return Properties{}, notFound()
+	}
+	after = newProperties()
+	if it != nil {
+		after = it.properties
+	}
+	p.apply(&after)
+	if it != nil && rules.mustChange && sameValues(it.properties, after) {
+		return Properties{}, nothingChanged()
+	}
+	if rules.forget {
+		return after, nil
 	}
 	if it == nil {
 		it = s.insert(key, id)
 	}
-	p.apply(&it.properties)
+	it.properties = after
 	s.collections[key].changed = now
-	return it.properties, true
+	return after, nil
 }
 
 // put places a status, replacing the one that may be there.
@@ -81,12 +102,21 @@ func (s *store) insert(key collectionKey, id string) *item {
 		c = &collection{index: map[string]int{}}
 		s.collections[key] = c
 		s.order = append(s.order, key)
+		s.noteConfiguration(key.configuration)
 	}
 	id = strings.Clone(id)
 	c.index[id] = len(c.items)
 	c.items = append(c.items, item{id: id, properties: newProperties()})
 	s.total++
 	return &c.items[len(c.items)-1]
+}
+
+func (s *store) noteConfiguration(id string) {
+	if s.isConfiguration[id] {
+		return
+	}
+	s.isConfiguration[id] = true
+	s.configurations = append(s.configurations, id)
 }
 
 func (s *store) get(key collectionKey, id string) (Properties, bool) {
@@ -110,6 +140,17 @@ func (s *store) page(key collectionKey, from, size int) (items []item, more bool
 	}
 	end := min(from+size, len(c.items))
 	return append(items, c.items[from:end]...), end < len(c.items)
+}
+
+// configurationPage is page for the ids of the configurations that have statuses.
+func (s *store) configurationPage(from, size int) (ids []string, more bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if from >= len(s.configurations) {
+		return nil, false
+	}
+	end := min(from+size, len(s.configurations))
+	return append(ids, s.configurations[from:end]...), end < len(s.configurations)
 }
 
 // tally counts a collection's statuses by their value.

@@ -14,6 +14,11 @@ type Stats struct {
 	Throttled  uint64            `json:"throttled"`  // refused by a limit; faults that answer 429 are not in it
 	Faults     map[string]uint64 `json:"faults"`     // by kind
 
+	// Requests to where redirects and links to another host lead. A client that
+	// brings its token there gives it away.
+	Elsewhere          uint64 `json:"elsewhere"`
+	ElsewhereWithToken uint64 `json:"elsewhereWithToken"`
+
 	InFlight    int `json:"inFlight"`
 	MaxInFlight int `json:"maxInFlight"`
 
@@ -71,6 +76,15 @@ func (t *tally) count(r *Request, throttled bool) {
 	}
 	if r.Fault != "" {
 		t.totals.Faults[r.Fault]++
+	}
+}
+
+func (t *tally) wentElsewhere(withToken bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.totals.Elsewhere++
+	if withToken {
+		t.totals.ElsewhereWithToken++
 	}
 }
 

@@ -21,11 +21,12 @@ func (x *exchange) patch(target route) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	after, ok := x.world.store.update(target.key, target.statusID, p, !x.config.Strict, x.at)
-	if !ok {
-		return answer{}, notFound()
+	rules := updateRules{create: !x.config.Strict, mustChange: x.config.NoOp400, forget: x.fault.forgets}
+	after, err := x.world.store.update(target.key, target.statusID, p, rules, x.at)
+	if err != nil {
+		return answer{}, err
 	}
-	x.logged.Applied = true
+	x.logged.Applied = !rules.forget
 	return x.showStatus(target, after), nil
 }
 
