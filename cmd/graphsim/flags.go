@@ -20,8 +20,15 @@ type flags struct {
 	Public bool   `help:"Permit an address that is not loopback, as a container needs. Anybody who reaches it can read all that was sent."`
 
 	Token      []string `placeholder:"TOKEN" help:"Bearer token to accept; repeatable, or several with commas. Without any, every token is accepted."`
-	WriteLimit string   `default:"100/20s" placeholder:"N/DURATION" help:"Most POST, PUT, DELETE and PATCH requests of one token in any rolling window."`
-	ReadLimit  string   `default:"900/20s" placeholder:"N/DURATION" help:"Most other requests of one token in any rolling window."`
+	WriteLimit string   `default:"100/20s" placeholder:"N/DURATION" help:"Most POST, PUT, DELETE and PATCH requests of one token in a window."`
+	ReadLimit  string   `default:"900/20s" placeholder:"N/DURATION" help:"Most other requests of one token in a window."`
+	AnyLimit   string   `default:"none" placeholder:"N/DURATION" help:"Most requests of one token of any kind together; Graph documents 1000/20s."`
+
+	Window          string `default:"rolling" placeholder:"SHAPE" help:"Shape of all windows: rolling, fixed (aligned to the clock) or bucket (a burst of the limit, refilled evenly)."`
+	TenantLimit     string `default:"none" placeholder:"N/DURATION" help:"Most writes of all tokens together; Graph documents 200/20s."`
+	OtherApp        string `default:"none" placeholder:"N/DURATION" help:"Another app that uses so many writes of the tenant's limit, evenly spread."`
+	EarlyRetry      string `default:"ignore" placeholder:"WORD" help:"What a request that comes before the Retry-After of a limit is over gets: ignore judges it as any other, restart refuses it and begins the wait anew."`
+	ThrottleHeaders bool   `help:"Add RateLimit-Limit, -Remaining and -Reset to answers, and from 80 % of the limit on x-ms-throttle-limit-percentage."`
 
 	Latency time.Duration `default:"0s" placeholder:"DURATION" help:"Wait this long before each answer."`
 	Jitter  time.Duration `default:"0s" placeholder:"DURATION" help:"Wait up to this much longer, at random."`
@@ -91,21 +98,34 @@ func parse(args, env []string, stdout, stderr io.Writer) (f flags, done bool, er
 func (f *flags) simulator() (*graphsim.Server, error) {
 	writes, writeErr := graphsim.ParseLimit(f.WriteLimit)
 	reads, readErr := graphsim.ParseLimit(f.ReadLimit)
+	anything, anyErr := optionalLimit(f.AnyLimit)
+	tenant, tenantErr := optionalLimit(f.TenantLimit)
+	otherApp, otherErr := optionalLimit(f.OtherApp)
 	faults, faultErr := parseFaults(f.Fault)
 	script, scriptErr := readScript(f.Script)
 	sim, err := graphsim.New(graphsim.Config{
 		Addr: f.Addr, Public: f.Public,
 		Tokens: f.Token, WriteLimit: writes, ReadLimit: reads,
+		AnyLimit: anything, Window: f.Window, Tenant: tenant, OtherApp: otherApp, EarlyRetry: f.EarlyRetry, ThrottleHeaders: f.ThrottleHeaders,
 		Latency: f.Latency, Jitter: f.Jitter,
 		Faults: faults, Seed: f.Seed, FaultRetryAfter: f.FaultRetryAfter,
 		SlowBodyTime: f.SlowBodyTime, Script: script, NoOp400: f.NoOp400,
 		Strict: f.Strict, Statuses: f.Statuses, PageSize: f.PageSize, KeepRequests: f.KeepRequests,
 	})
-	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr), faultErr, scriptErr, err)
+	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr),
+		inFlag("any-limit", anyErr), inFlag("tenant-limit", tenantErr), inFlag("other-app", otherErr), faultErr, scriptErr, err)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return sim, nil
+}
+
+// optionalLimit reads none as the zero limit.
+func optionalLimit(text string) (graphsim.Limit, error) {
+	if text == "none" {
+		return graphsim.Limit{}, nil
+	}
+	return graphsim.ParseLimit(text)
 }
 
 // parseFaults leaves faulty ones out, because they are reported here already.

@@ -117,6 +117,9 @@ func TestFaultyCommandLines(t *testing.T) {
 		{[]string{"--latency", "soon"}, nil, `--latency: expected duration but got "soon": time: invalid duration "soon"`},
 		{nil, []string{"GRAPHSIM_WRITE_LIMIT=3"}, `--write-limit: limit "3": want N/DURATION, for example 100/20s`},
 		{[]string{"--addr", "0.0.0.0:0"}, nil, `address "0.0.0.0:0" is not loopback: the simulator must not be reachable by others, unless it is made public on purpose`},
+		{[]string{"--window", "round", "--any-limit", "3", "--other-app", "1/1s"}, nil, `--any-limit: limit "3": want N/DURATION, for example 100/20s
+window "round" is unknown: there are rolling, fixed, bucket
+other app 1/1s: there is no tenant limit that it could use`},
 		{[]string{"--script", "testdata/faulty.yaml"}, nil, "--script: script line 2: a rule without answers\nscript line 3: a rule has no \"answer\""},
 		{[]string{"--script", "testdata/none.yaml"}, nil, "--script: open testdata/none.yaml: no such file or directory"},
 		{

@@ -48,6 +48,7 @@ func (x *exchange) send(w http.ResponseWriter, out answer) {
 	if out.status == http.StatusNoContent {
 		h["Content-Type"], h["Content-Length"] = nil, nil
 	}
+	maps.Copy(h, x.quota)
 	maps.Copy(h, out.headers)
 	x.deliver(w, out)
 }

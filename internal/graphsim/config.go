@@ -18,6 +18,14 @@ type Config struct {
 	WriteLimit Limit    // zero: DefaultWriteLimit
 	ReadLimit  Limit    // zero: DefaultReadLimit
 
+	Window     string // the shape of all windows: Rolling, Fixed or Bucket; "" is Rolling
+	AnyLimit   Limit  // of one token's requests of any kind together; zero: none
+	Tenant     Limit  // of the writes of all tokens together; zero: none
+	OtherApp   Limit  // writes of an app that is not here, evenly spread, which use the tenant's limit
+	EarlyRetry string // what coming before Retry-After is over does: EarlyIgnore or EarlyRestart; "" is EarlyIgnore
+
+	ThrottleHeaders bool // answers tell how much of the limit is left
+
 	Latency time.Duration // every answer waits this long
 	Jitter  time.Duration // and up to this much longer
 
@@ -35,11 +43,20 @@ type Config struct {
 	KeepRequests int  // exchanges kept in the log; 0 is 1,000,000
 }
 
+// What happens to a request that comes before the Retry-After of a limit, which
+// it was told, is over.
+const (
+	EarlyIgnore  = "ignore"  // it is judged as any other
+	EarlyRestart = "restart" // it is refused, and the wait begins anew
+)
+
 // withDefaults fills in what was left zero.
 func (c Config) withDefaults() Config {
 	c.Addr = cmp.Or(c.Addr, "127.0.0.1:0")
 	c.WriteLimit = cmp.Or(c.WriteLimit, DefaultWriteLimit)
 	c.ReadLimit = cmp.Or(c.ReadLimit, DefaultReadLimit)
+	c.Window = cmp.Or(c.Window, Rolling)
+	c.EarlyRetry = cmp.Or(c.EarlyRetry, EarlyIgnore)
 	c.Seed = cmp.Or(c.Seed, 1)
 	c.FaultRetryAfter = cmp.Or(c.FaultRetryAfter, "1")
 	c.SlowBodyTime = cmp.Or(c.SlowBodyTime, 5*time.Second)
@@ -54,6 +71,10 @@ func (c Config) check() error {
 		checkAddr(c.Addr, c.Public),
 		wrap("write", c.WriteLimit.check()),
 		wrap("read", c.ReadLimit.check()),
+		checkShape(c.Window),
+		wrap("any", c.AnyLimit.checkOptional()),
+		c.checkTenant(),
+		checkEarlyRetry(c.EarlyRetry),
 		notNegative("latency", c.Latency),
 		notNegative("jitter", c.Jitter),
 		notNegative("statuses", c.Statuses),
@@ -64,6 +85,27 @@ func (c Config) check() error {
 		notNegative("slow body time", c.SlowBodyTime),
 		checkFaults(c.Faults),
 	)
+}
+
+func (c Config) limits() limits {
+	return limits{
+		shape: c.Window, own: [classes]Limit{write: c.WriteLimit, read: c.ReadLimit, anything: c.AnyLimit},
+		tenant: c.Tenant, otherApp: c.OtherApp, restart: c.EarlyRetry == EarlyRestart,
+	}
+}
+
+func (c Config) checkTenant() error {
+	if c.OtherApp != (Limit{}) && c.Tenant == (Limit{}) {
+		return fmt.Errorf("other app %s: there is no tenant limit that it could use", c.OtherApp)
+	}
+	return errors.Join(wrap("tenant", c.Tenant.checkOptional()), wrap("other app", c.OtherApp.checkOptional()))
+}
+
+func checkEarlyRetry(word string) error {
+	if word == EarlyIgnore || word == EarlyRestart {
+		return nil
+	}
+	return fmt.Errorf("early retry %q is unknown: there are %s, %s", word, EarlyIgnore, EarlyRestart)
 }
 
 func notNegative[T int | time.Duration](name string, value T) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +23,7 @@ type exchange struct {
 
 	logged    Request // filled in as the exchange goes on
 	throttled bool
+	quota     http.Header   // what is left of a limit, if that is told
 	waited    time.Duration // latency that was put in
 	fault     faultKind     // the one it met, if it has a name
 }
@@ -96,14 +96,15 @@ func (x *exchange) enter(tokens map[string]bool) error {
 		return err
 	}
 	x.logged.TokenID = tokenID(token)
-	wait, ok := x.world.gate.admit(token, classOf(x.request.Method), x.at)
-	if ok {
+	decision := x.world.gate.admit(token, classOf(x.request.Method), x.at)
+	if x.config.ThrottleHeaders {
+		x.quota = decision.quota.headers()
+	}
+	if decision.admitted {
 		return nil
 	}
 	x.throttled = true
-	p := tooManyRequests()
-	p.headers = map[string]string{"Retry-After": strconv.Itoa(retryAfterSeconds(wait))}
-	return p
+	return decision.refusal()
 }
 
 // bearer returns the token if it is accepted.

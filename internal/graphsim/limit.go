@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Limit is a number of requests in any rolling window of a length: 100/20s.
+// Limit is a number of requests in a window of a length: 100/20s.
 type Limit struct {
 	Requests int
 	Window   time.Duration
@@ -53,6 +53,14 @@ func (l Limit) check() error {
 		return fmt.Errorf("limit %s: the window must be longer than zero", l)
 	}
 	return nil
+}
+
+// checkOptional lets the zero limit pass, which is none.
+func (l Limit) checkOptional() error {
+	if l == (Limit{}) {
+		return nil
+	}
+	return l.check()
 }
 
 // String is the form that ParseLimit reads.

@@ -46,7 +46,7 @@ func New(config Config) (*Server, error) {
 func (s *Server) Reset() {
 	now := time.Now()
 	fresh := &world{
-		gate:  newGate(s.config.WriteLimit, s.config.ReadLimit, now),
+		gate:  newGate(s.config.limits(), now),
 		store: newStore(),
 		log:   newRequestLog(s.config.KeepRequests),
 		tally: newTally(),
