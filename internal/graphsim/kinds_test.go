@@ -1,6 +1,7 @@
 package graphsim_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -115,11 +116,15 @@ func TestEveryFaultKind(t *testing.T) {
 			sim := newSim(t, graphsim.Config{Faults: []graphsim.Fault{{Kind: kind, Rate: 1}}, FaultRetryAfter: "7", SlowBodyTime: 10 * time.Millisecond})
 			server := httptest.NewServer(sim)
 			defer server.Close()
-			timeout := time.Minute
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
 			if kind == "hang" {
-				timeout = 50 * time.Millisecond
+				go func() {
+					awaitUnanswered(ctx, sim)
+					giveUp()
+				}()
 			}
-			got := meet(t, server, timeout)
+			got := meet(ctx, t, server)
 			if want.Message != "" && strings.HasPrefix(got.Message, want.Message) {
 				got.Message = want.Message
 			}
@@ -140,12 +145,11 @@ func TestEveryFaultKind(t *testing.T) {
 }
 
 // meet sends one PATCH and describes its answer.
-func meet(t *testing.T, server *httptest.Server, timeout time.Duration) (got met) {
+func meet(ctx context.Context, t *testing.T, server *httptest.Server) (got met) {
 	t.Helper()
 	client := server.Client()
-	client.Timeout = timeout
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	answer, err := client.Do(request(t, "PATCH", server.URL+plainRoute+"/s1", documentedBody))
+	answer, err := client.Do(request(t, "PATCH", server.URL+plainRoute+"/s1", documentedBody).WithContext(ctx))
 	if err != nil {
 		return got
 	}
