@@ -33,11 +33,15 @@ type flags struct {
 	Statuses     int  `default:"0" placeholder:"N" help:"Statuses that are there from the start, in configuration ${demo}."`
 	PageSize     int  `default:"1000" placeholder:"N" help:"Statuses on one page of a listing."`
 	KeepRequests int  `default:"1000000" placeholder:"N" help:"Exchanges to keep in the log; the oldest are dropped."`
+
+	loginFlags `embed:"" group:"login"`
 }
 
 const description = `A Microsoft Graph on loopback: the userStatuses of Intune's device configurations, with throttling, errors and failures on purpose.
 
-Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew.`
+Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew.
+
+With --login, tokens come from a login service that stands for Microsoft Entra ID. Look at /_sim/logins, and change it while it runs with POST /_sim/login.`
 
 // usageError says that the command line or the environment is at fault.
 type usageError struct{ error }
@@ -47,7 +51,7 @@ func (e usageError) Unwrap() error { return e.error }
 // parse reads the command line. Help that was asked for is printed, and done.
 func parse(args, env []string, stdout, stderr io.Writer) (f flags, done bool, err error) {
 	parser, err := kong.New(&f,
-		kong.Name("graphsim"), kong.Description(description), kong.Vars{"demo": graphsim.DemoConfiguration},
+		kong.Name("graphsim"), kong.Description(description), kong.Vars{"demo": graphsim.DemoConfiguration}, kong.Vars(loginDefaults),
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { done = true }),
 		kong.Resolvers(environment(env)), kong.ValueFormatter(explain),
 	)
@@ -65,14 +69,16 @@ func (f *flags) simulator() (*graphsim.Server, error) {
 	writes, writeErr := graphsim.ParseLimit(f.WriteLimit)
 	reads, readErr := graphsim.ParseLimit(f.ReadLimit)
 	faults, faultErr := parseFaults(f.Fault)
+	login, loginErr := f.loginFlags.config()
 	sim, err := graphsim.New(graphsim.Config{
 		Addr: f.Addr, Public: f.Public,
 		Tokens: f.Token, WriteLimit: writes, ReadLimit: reads,
 		Latency: f.Latency, Jitter: f.Jitter,
 		Faults: faults, Seed: f.Seed, FaultRetryAfter: f.FaultRetryAfter,
 		Strict: f.Strict, Statuses: f.Statuses, PageSize: f.PageSize, KeepRequests: f.KeepRequests,
+		Login: login, LoginAddr: f.LoginAddr, ProxyAddr: f.ProxyAddr, ClockOffset: f.ClockOffset,
 	})
-	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr), faultErr, err)
+	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr), faultErr, loginErr, err)
 	if err != nil {
 		return nil, usageError{err}
 	}
