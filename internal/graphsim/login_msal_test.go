@@ -18,6 +18,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"graphpatch/internal/graphsim"
 	"graphpatch/internal/graphsim/entra"
@@ -198,7 +199,7 @@ func TestManagedIdentities(t *testing.T) {
 				t.Setenv(name, test.env[name])
 			}
 			// MSAL keeps these tokens for the whole process, so each has a resource of its own.
-			resource := "https://" + test.source + ".example.com"
+			resource := "https://" + uuid.NewString() + ".example.com"
 			identity, err := managedidentity.New(managedidentity.SystemAssigned(), managedidentity.WithHTTPClient(site.cloud))
 			if err != nil {
 				t.Fatal(err)

@@ -42,7 +42,7 @@ type Config struct {
 
 	Lifetime time.Duration // how long a token is really good for; 0 is an hour
 	Says     time.Duration // the expires_in that is told; 0 is the truth
-	Clock    time.Duration // the service's clock is ahead by this much
+	Clock    time.Duration // the service's clock is ahead by this much; the simulator puts its own here
 
 	Approval string // of device codes: auto, at the second poll; manual, by a Change; decline. "" is auto
 	Faults   []Fault
