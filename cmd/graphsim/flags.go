@@ -44,11 +44,15 @@ type flags struct {
 	Statuses     int  `default:"0" placeholder:"N" help:"Statuses that are there from the start, in configuration ${demo}."`
 	PageSize     int  `default:"1000" placeholder:"N" help:"Statuses on one page of a listing."`
 	KeepRequests int  `default:"1000000" placeholder:"N" help:"Exchanges to keep in the log; the oldest are dropped."`
+
+	loginFlags `embed:"" group:"login"`
 }
 
 const description = `A Microsoft Graph on loopback: the userStatuses of Intune's device configurations, with throttling, errors and failures on purpose.
 
-Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew. POST /_sim/faults with {"faults":["503:2%"],"script":[]} puts others in the place of the faults and the script while it runs.`
+Look inside at /_sim/requests, /_sim/stats and /_sim/statuses; POST /_sim/reset starts anew. POST /_sim/faults with {"faults":["503:2%"],"script":[]} puts others in the place of the faults and the script while it runs.
+
+With --login, tokens come from a login service that stands for Microsoft Entra ID. Look at /_sim/logins, and change it while it runs with POST /_sim/login.`
 
 // Help is what follows the description: all that --fault and --script take.
 func (f *flags) Help() string {
@@ -81,7 +85,7 @@ func (e usageError) Unwrap() error { return e.error }
 // parse reads the command line. Help that was asked for is printed, and done.
 func parse(args, env []string, stdout, stderr io.Writer) (f flags, done bool, err error) {
 	parser, err := kong.New(&f,
-		kong.Name("graphsim"), kong.Description(description), kong.Vars{"demo": graphsim.DemoConfiguration},
+		kong.Name("graphsim"), kong.Description(description), kong.Vars{"demo": graphsim.DemoConfiguration}, kong.Vars(loginDefaults),
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { done = true }),
 		kong.Resolvers(environment(env)), kong.ValueFormatter(explain),
 	)
@@ -103,6 +107,7 @@ func (f *flags) simulator() (*graphsim.Server, error) {
 	otherApp, otherErr := optionalLimit(f.OtherApp)
 	faults, faultErr := parseFaults(f.Fault)
 	script, scriptErr := readScript(f.Script)
+	login, loginErr := f.loginFlags.config()
 	sim, err := graphsim.New(graphsim.Config{
 		Addr: f.Addr, Public: f.Public,
 		Tokens: f.Token, WriteLimit: writes, ReadLimit: reads,
@@ -111,9 +116,10 @@ func (f *flags) simulator() (*graphsim.Server, error) {
 		Faults: faults, Seed: f.Seed, FaultRetryAfter: f.FaultRetryAfter,
 		SlowBodyTime: f.SlowBodyTime, Script: script, NoOp400: f.NoOp400,
 		Strict: f.Strict, Statuses: f.Statuses, PageSize: f.PageSize, KeepRequests: f.KeepRequests,
+		Login: login, LoginAddr: f.LoginAddr, ProxyAddr: f.ProxyAddr, ClockOffset: f.ClockOffset,
 	})
 	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr),
-		inFlag("any-limit", anyErr), inFlag("tenant-limit", tenantErr), inFlag("other-app", otherErr), faultErr, scriptErr, err)
+		inFlag("any-limit", anyErr), inFlag("tenant-limit", tenantErr), inFlag("other-app", otherErr), faultErr, scriptErr, loginErr, err)
 	if err != nil {
 		return nil, usageError{err}
 	}

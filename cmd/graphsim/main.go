@@ -33,8 +33,8 @@ func exitCode(err error) int {
 	return 1
 }
 
-// run serves until ctx ends. The one line on stdout comes when requests are
-// accepted; scripts wait for it.
+// run serves until ctx ends. The lines on stdout come when requests are accepted
+// everywhere; scripts wait for the first.
 func run(ctx context.Context, args, env []string, _ io.Reader, stdout, stderr io.Writer) error {
 	f, done, err := parse(args, env, stdout, stderr)
 	if done || err != nil {
@@ -44,10 +44,14 @@ func run(ctx context.Context, args, env []string, _ io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	listener, err := sim.Listen(ctx)
+	site, err := sim.Start(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "graphsim listening on http://%s\n", listener.Addr())
-	return sim.Serve(ctx, listener)
+	ca, err := f.writeCA(sim, site)
+	if err != nil {
+		return errors.Join(err, site.Stop())
+	}
+	announce(stdout, site, ca)
+	return site.Wait()
 }

@@ -35,6 +35,7 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("POST /_sim/faults", s.replaceFaults)
 	mux.HandleFunc("GET /_sim/requests", s.writeRequests)
 	mux.HandleFunc("POST /_sim/statuses", s.seed)
+	s.loginAdminRoutes(mux)
 	return mux
 }
 
@@ -141,7 +142,7 @@ func (s *Server) seed(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, errors.Join(errs...).Error(), http.StatusBadRequest)
 		return
 	}
-	s.world.Load().place(seeds, time.Now())
+	s.world.Load().place(seeds, s.now())
 	writeJSON(w, map[string]int{"seeded": len(seeds)})
 }
 

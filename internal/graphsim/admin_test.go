@@ -78,7 +78,7 @@ func TestStatsAsJSON(t *testing.T) {
 	ask(sim, "GET", plainRoute, "")
 	want := `{"requests":3,"byStatus":{"200":2,"500":1},"unanswered":0,"applied":1,"throttled":0,"faults":{"500":1},"elsewhere":0,"elsewhereWithToken":0,"inFlight":0,"maxInFlight":1,` +
 		`"worstWindowWrites":2,"worstWindowReads":1,"writeLimit":100,"writeWindowSeconds":20,"readLimit":900,"readWindowSeconds":20,` +
-		`"statuses":1,"keptRequests":3,"droppedRequests":0}` + "\n"
+		`"statuses":1,"keptRequests":3,"droppedRequests":0,"logins":0,"loginFailures":0,"proxyRefused":0}` + "\n"
 	if diff := cmp.Diff(want, ask(sim, "GET", "/_sim/stats", "").Body.String()); diff != "" {
 		t.Error(diff)
 	}

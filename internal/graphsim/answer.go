@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -40,6 +41,9 @@ func (x *exchange) send(w http.ResponseWriter, out answer) {
 	h.Set("Content-Type", jsonType)
 	if out.status >= 400 {
 		h.Set("Content-Type", "application/json")
+	}
+	if x.config.ClockOffset != 0 { // else the server says it, at the last moment
+		h.Set("Date", time.Now().Add(x.config.ClockOffset).UTC().Format(http.TimeFormat))
 	}
 	h.Set("Content-Length", strconv.Itoa(len(out.body)))
 	h.Set("request-id", x.logged.RequestID)

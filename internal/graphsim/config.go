@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"graphpatch/internal/graphsim/entra"
 )
 
 // Config says how the pretender behaves. Its zero value is usable: Microsoft's
@@ -41,6 +43,11 @@ type Config struct {
 	Statuses     int  // statuses present from the start
 	PageSize     int  // of a listing; 0 is 1000, as Graph does
 	KeepRequests int  // exchanges kept in the log; 0 is 1,000,000
+
+	Login       *entra.Config // the login service, whose tokens are then the only ones accepted; nil: none
+	LoginAddr   string        // for Start; "" is 127.0.0.1:0
+	ProxyAddr   string        // for Start; "" starts no proxy
+	ClockOffset time.Duration // the simulator's clock is ahead by this much
 }
 
 // What happens to a request that comes before the Retry-After of a limit, which
@@ -62,6 +69,7 @@ func (c Config) withDefaults() Config {
 	c.SlowBodyTime = cmp.Or(c.SlowBodyTime, 5*time.Second)
 	c.PageSize = cmp.Or(c.PageSize, 1000)
 	c.KeepRequests = cmp.Or(c.KeepRequests, 1_000_000)
+	c.LoginAddr = cmp.Or(c.LoginAddr, "127.0.0.1:0")
 	return c
 }
 
@@ -84,6 +92,8 @@ func (c Config) check() error {
 		checkRetryAfter(c.FaultRetryAfter),
 		notNegative("slow body time", c.SlowBodyTime),
 		checkFaults(c.Faults),
+		wrap("login", checkAddr(c.LoginAddr, c.Public)),
+		wrap("proxy", checkProxyAddr(c.ProxyAddr, c.Public)),
 	)
 }
 

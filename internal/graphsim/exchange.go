@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"graphpatch/internal/graphsim/entra"
 )
 
 // exchange is one request to Graph on its way to an answer.
 type exchange struct {
 	world   *world
 	config  *Config
+	login   *entra.Service // nil: none
 	request *http.Request
 	at      time.Time
 	body    []byte
@@ -40,7 +43,7 @@ type answer struct {
 // serveGraph records the exchange before it answers, so that whoever has the
 // answer finds it in the log.
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, now time.Time) {
-	x := &exchange{world: s.world.Load(), config: &s.config, request: r, at: now}
+	x := &exchange{world: s.world.Load(), config: &s.config, login: s.login, request: r, at: now}
 	x.world.tally.arrive()
 	defer x.world.tally.leave()
 	x.begin()
@@ -96,7 +99,11 @@ func (x *exchange) enter(tokens map[string]bool) error {
 		return err
 	}
 	x.logged.TokenID = tokenID(token)
-	decision := x.world.gate.admit(token, classOf(x.request.Method), x.at)
+	app, err := x.identify(token)
+	if err != nil {
+		return err
+	}
+	decision := x.world.gate.admit(app, classOf(x.request.Method), x.at)
 	if x.config.ThrottleHeaders {
 		x.quota = decision.quota.headers()
 	}

@@ -29,20 +29,32 @@ func checkAddr(addr string, public bool) error {
 // Listen opens the configured address. Port 0 takes a free one, which the
 // listener's Addr tells.
 func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	var lc net.ListenConfig
-	return lc.Listen(ctx, "tcp", s.config.Addr)
+	return listen(ctx, s.config.Addr)
 }
-
-// shutdownGrace is how long Serve waits for exchanges under way.
-const shutdownGrace = 5 * time.Second
 
 // Serve answers on the listener until ctx ends, then lets the exchanges under
 // way finish. It returns nil after such an end, and closes the listener in any
 // case.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	return serve(ctx, listener, s)
+}
+
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := newHTTPServer(handler)
+	return runServer(ctx, server, func() error { return server.Serve(listener) })
+}
+
+func newHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+}
+
+// shutdownGrace is how long exchanges under way are waited for.
+const shutdownGrace = 5 * time.Second
+
+// runServer ends what run started when ctx ends.
+func runServer(ctx context.Context, server *http.Server, run func() error) error {
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- run() }()
 	select {
 	case err := <-ended:
 		return err

@@ -1,11 +1,14 @@
 package graphsim
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"graphpatch/internal/graphsim/entra"
 )
 
 // Server is the pretender as an http.Handler. It is safe for concurrent use.
@@ -14,6 +17,10 @@ type Server struct {
 	tokens map[string]bool
 	admin  http.Handler
 	world  atomic.Pointer[world]
+
+	login        *entra.Service // nil: none
+	ca           *ca
+	proxyRefused atomic.Uint64
 }
 
 // world is everything a reset throws away. An exchange stays with the world it
@@ -29,10 +36,15 @@ type world struct {
 // New checks the configuration and reports all its faults joined.
 func New(config Config) (*Server, error) {
 	config = config.withDefaults()
-	if err := config.check(); err != nil {
+	login, loginErr := config.newLogin()
+	if err := errors.Join(config.check(), loginErr); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, tokens: map[string]bool{}}
+	authority, err := newCA(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, tokens: map[string]bool{}, login: login, ca: authority}
 	for _, token := range config.Tokens {
 		s.tokens[token] = true
 	}
@@ -42,9 +54,13 @@ func New(config Config) (*Server, error) {
 }
 
 // Reset puts everything back to how it was at the start: statuses, log,
-// counters, windows and the sequence of faults.
+// counters, windows, the sequence of faults, and the login service with them.
 func (s *Server) Reset() {
-	now := time.Now()
+	now := s.now()
+	if s.login != nil {
+		s.login.Reset()
+	}
+	s.proxyRefused.Store(0)
 	fresh := &world{
 		gate:  newGate(s.config.limits(), now),
 		store: newStore(),
@@ -77,7 +93,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.admin.ServeHTTP(w, r)
 		return
 	}
-	s.serveGraph(w, r, time.Now())
+	if s.login != nil && entra.IsIdentity(r.URL.Path) {
+		s.login.Identity().ServeHTTP(w, r)
+		return
+	}
+	s.serveGraph(w, r, s.now())
 }
 
 // Requests returns the exchanges that are still in the log, oldest first.
@@ -100,5 +120,9 @@ func (s *Server) Stats() Stats {
 	stats.ReadLimit, stats.ReadWindowSeconds = s.config.ReadLimit.Requests, s.config.ReadLimit.Window.Seconds()
 	stats.Statuses = w.store.size()
 	stats.KeptRequests, stats.DroppedRequests = w.log.counts()
+	stats.ProxyRefused = s.proxyRefused.Load()
+	if s.login != nil {
+		stats.Logins, stats.LoginFailures = s.login.Counts()
+	}
 	return stats
 }

@@ -34,6 +34,10 @@ type Stats struct {
 	Statuses        int    `json:"statuses"`
 	KeptRequests    uint64 `json:"keptRequests"`
 	DroppedRequests uint64 `json:"droppedRequests"` // the log was full
+
+	Logins        uint64 `json:"logins"`        // requests for a token answered with one
+	LoginFailures uint64 `json:"loginFailures"` // and those that were not
+	ProxyRefused  uint64 `json:"proxyRefused"`  // requests for hosts that the proxy does not stand for
 }
 
 // tally counts exchanges.
