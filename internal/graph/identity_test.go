@@ -68,7 +68,7 @@ func TestManagedIdentity(t *testing.T) {
 		http.Error(w, "no identity here, identity-header-4716", http.StatusBadRequest)
 	}
 	_, err := newTokens(t, newCredentials(graph.ManagedIdentity)).Token(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "managed identity: the login service answered 400: no identity here, ***\nCheck that this machine has one") {
+	if err == nil || !strings.Contains(err.Error(), "managed identity: the login service answered 400: no identity here, ***. Check that this machine has one") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -119,7 +119,7 @@ func (f loginFacts) explainManaged(ctx context.Context, err error) error {
 	if !ok || ctx.Err() != nil {
 		return explained
 	}
-	problem.text = "managed identity: " + problem.text +
-		"\nCheck that this machine has one, and that AZURE_CLIENT_ID names it, or is not set for the system-assigned one."
+	problem.text = andThen("managed identity: "+problem.text,
+		"Check that this machine has one, and that AZURE_CLIENT_ID names it, or is not set for the system-assigned one.")
 	return problem
 }

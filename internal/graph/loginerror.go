@@ -88,10 +88,13 @@ func (f loginFacts) explainAnswer(resp *http.Response, body string, now time.Tim
 	}
 	problem.retryAfter, _ = ParseRetryAfter(resp.Header.Values("Retry-After"), resp.Header.Get("Date"), now)
 	if advice := f.advice(answer, resp.Header.Get("Date"), now); advice != "" {
-		problem.text += "\n" + advice
+		problem.text = andThen(problem.text, advice)
 	}
 	return problem
 }
+
+// andThen makes two sentences of two texts, in one line, because it is in logs that most will read them.
+func andThen(first, second string) string { return strings.TrimRight(first, ".: ") + ". " + second }
 
 func parseOAuthError(body string) oauthError {
 	var answer oauthError

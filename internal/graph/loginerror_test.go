@@ -31,16 +31,13 @@ func TestAdvice(t *testing.T) {
 	for number, advice := range graph.LoginAdvice {
 		a.answers(refusing(http.StatusUnauthorized, number, "invalid_client"))
 		_, err := a.tokens(t).Token(t.Context())
-		words, rest, found := strings.Cut(fmt.Sprint(err), "\n")
-		if want := fmt.Sprintf("no token for Graph: the login service answered 401: invalid_client: AADSTS%d: Something.", number); words != want || !found {
-			t.Errorf("%d: got %v, want %s", number, err, want)
-		}
-		if strings.ContainsAny(rest, "{}") || !strings.HasSuffix(rest, ".") || strings.Contains(advice, "{app}") && !strings.Contains(rest, "client-1") {
-			t.Errorf("%d: got %q", number, rest)
+		rest, found := strings.CutPrefix(fmt.Sprint(err), fmt.Sprintf("no token for Graph: the login service answered 401: invalid_client: AADSTS%d: Something. ", number))
+		if !found || rest == "" || strings.ContainsAny(rest, "{}\n") || !strings.HasSuffix(rest, ".") || strings.Contains(advice, "{app}") && !strings.Contains(rest, "client-1") {
+			t.Errorf("%d: got %v", number, err)
 		}
 	}
 	a.answers(refusing(http.StatusBadRequest, 4711, "invalid_request"))
-	if _, err := a.tokens(t).Token(t.Context()); err == nil || strings.Contains(err.Error(), "\n") {
+	if _, err := a.tokens(t).Token(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "AADSTS4711: Something.") {
 		t.Errorf("advice about what is not known: %v", err)
 	}
 }
