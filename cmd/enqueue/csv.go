@@ -54,7 +54,7 @@ func (c *csvCommand) Validate() error {
 
 // Run imports the file.
 func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
-	tenant, err := c.ID()
+	tenant, err := c.ID(ctx)
 	if err != nil {
 		return cli.Usage(err)
 	}

@@ -26,7 +26,7 @@ type runCommand struct {
 
 // Run works until ctx ends, or until nothing is left to do.
 func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
-	tenant, err := c.ID()
+	tenant, err := c.ID(ctx)
 	if err != nil {
 		return cli.Usage(err)
 	}

@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,10 +15,13 @@ import (
 	"graphpatch/internal/graph"
 )
 
-// Tenant are the flags that say whose statuses are meant.
+// Tenant are the flags that say whose statuses are meant, and in which cloud.
 type Tenant struct {
-	Tenant     string       `env:"AZURE_TENANT_ID" placeholder:"GUID" help:"The tenant. Not set: the one of GRAPH_ACCESS_TOKEN."`
+	Tenant     string       `env:"AZURE_TENANT_ID" placeholder:"GUID" help:"The tenant, by its GUID or one of its domains. Not set: the one of GRAPH_ACCESS_TOKEN."`
+	Cloud      string       `name:"graph-cloud" env:"GRAPH_CLOUD" default:"global" placeholder:"NAME" help:"Microsoft's cloud: global, usgov, usgovdod or china; or custom, with --graph-base-url and --authority-host (default ${default})."`
 	BaseURL    string       `name:"graph-base-url" env:"GRAPH_BASE_URL" placeholder:"URL" help:"Another root than the cloud's; http only on this machine."`
+	Authority  string       `name:"authority-host" env:"AZURE_AUTHORITY_HOST" placeholder:"URL" help:"Another login service than the cloud's."`
+	CAFile     string       `name:"ca-file" env:"GRAPH_CA_FILE" placeholder:"FILE" help:"Certificates (PEM) of authorities to trust besides the system's, for Graph and the login service."`
 	WriteLimit budget.Limit `name:"write-limit" env:"GRAPH_WRITE_LIMIT" default:"100/20s" placeholder:"N/TIME" help:"Writes that one app may make in one tenant in any such time (default ${default}, Graph's documented limit)."`
 }
 
@@ -25,16 +29,16 @@ type Tenant struct {
 // real tenant.
 var Rehearsal = uuid.MustParse("00000000-0000-4000-8000-000000000000")
 
-// ID finds out the tenant. Where both the flag and the token name one they must agree, otherwise one tenant's rows would
-// be sent with the other's token.
-func (t Tenant) ID() (uuid.UUID, error) {
+// ID finds out the tenant, asking the login service if it is named by a domain. Where both the flag and the token name
+// one they must agree, otherwise one tenant's rows would be sent with the other's token.
+func (t Tenant) ID(ctx context.Context) (uuid.UUID, error) {
 	token := os.Getenv("GRAPH_ACCESS_TOKEN")
 	issued, readable := graph.TokenTenant(token)
 	if t.Tenant != "" {
-		id, err := uuid.Parse(t.Tenant)
+		id, err := t.named(ctx)
 		switch {
-		case err != nil || len(t.Tenant) != 36:
-			return uuid.Nil, fmt.Errorf("AZURE_TENANT_ID: %q is no GUID: the Entra admin center shows it as Tenant ID", t.Tenant)
+		case err != nil:
+			return uuid.Nil, err
 		case readable && issued != id:
 			return uuid.Nil, fmt.Errorf("AZURE_TENANT_ID is %s, but GRAPH_ACCESS_TOKEN was issued for %s", id, issued)
 		}
@@ -52,55 +56,47 @@ func (t Tenant) ID() (uuid.UUID, error) {
 	return uuid.Nil, errors.New("which tenant? Set AZURE_TENANT_ID or --tenant")
 }
 
-// Graph are the flags that say how Graph is reached.
+func (t Tenant) named(ctx context.Context) (uuid.UUID, error) {
+	if id, err := uuid.Parse(t.Tenant); err == nil && len(t.Tenant) == 36 {
+		return id, nil
+	}
+	cloud, _, err := graph.FindCloud(t.Cloud, t.BaseURL, t.Authority)
+	ca, caErr := t.ca()
+	if err := errors.Join(err, caErr); err != nil {
+		return uuid.Nil, err
+	}
+	return graph.ResolveTenant(ctx, cloud, ca, t.Tenant)
+}
+
+// ca is what to trust, nil for what the system trusts.
+func (t Tenant) ca() (*x509.CertPool, error) {
+	if t.CAFile == "" {
+		return nil, nil //nolint:nilnil // as crypto/tls has it
+	}
+	return graph.LoadCA(t.CAFile)
+}
+
+// Graph are the flags that say how Graph is reached, and as whom.
 type Graph struct {
 	Tenant     `embed:""`
-	Cloud      string        `name:"graph-cloud" env:"GRAPH_CLOUD" default:"global" placeholder:"NAME" help:"Microsoft's cloud: global, usgov, usgovdod or china (default ${default})."`
 	APIVersion string        `name:"graph-api-version" env:"GRAPH_API_VERSION" default:"beta" placeholder:"VERSION" help:"beta, or v1.0 for the plain route only (default ${default})."`
 	Timeout    time.Duration `name:"graph-timeout" env:"GRAPH_TIMEOUT" default:"30s" placeholder:"TIME" help:"For one request, 30s at most (default ${default})."`
-	ClientID   string        `name:"client-id" env:"AZURE_CLIENT_ID" placeholder:"GUID" help:"The app that logs in. Its secret comes from AZURE_CLIENT_SECRET; a token brought along from GRAPH_ACCESS_TOKEN."`
-	Authority  string        `name:"authority-host" env:"AZURE_AUTHORITY_HOST" placeholder:"URL" help:"Another login service than the cloud's."`
+	App        `embed:""`
 }
 
 // Client returns a client for Graph. connections is how many requests may be under way at once.
 func (g Graph) Client(tenant uuid.UUID, connections int) (*graph.Client, error) {
-	cloud, err := graph.CloudByName(g.Cloud)
-	if err != nil {
+	cloud, root, err := graph.FindCloud(g.Cloud, g.BaseURL, g.Authority)
+	ca, caErr := g.ca()
+	if err := errors.Join(err, caErr); err != nil {
 		return nil, err
 	}
-	root := cloud.Root
-	if g.BaseURL != "" {
-		root = g.BaseURL
-	}
-	if g.Authority != "" {
-		cloud.Authority = g.Authority
-	}
-	tokens, err := g.tokens(cloud, root, tenant)
+	tokens, err := g.App.tokens(graph.CredentialConfig{Tenant: tenant, Cloud: cloud, CA: ca})
 	if err != nil {
 		return nil, err
 	}
 	return graph.New(graph.Config{
-		Root: root, Version: g.APIVersion, Timeout: g.Timeout, Tokens: tokens, Connections: connections,
+		Root: root, Version: g.APIVersion, Timeout: g.Timeout, Tokens: tokens, Connections: connections, CA: ca,
 		UserAgent: "graphpatch/" + Version,
-	})
-}
-
-func (g Graph) tokens(cloud graph.Cloud, root string, tenant uuid.UUID) (graph.TokenSource, error) {
-	if token := os.Getenv("GRAPH_ACCESS_TOKEN"); token != "" {
-		return graph.StaticToken(token), nil
-	}
-	secret := os.Getenv("AZURE_CLIENT_SECRET")
-	var missing []string
-	if g.ClientID == "" {
-		missing = append(missing, "AZURE_CLIENT_ID")
-	}
-	if secret == "" {
-		missing = append(missing, "AZURE_CLIENT_SECRET")
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("no credentials for Graph: set %s, or GRAPH_ACCESS_TOKEN", strings.Join(missing, " and "))
-	}
-	return graph.NewSecretTokens(graph.SecretConfig{
-		Authority: cloud.Authority, Tenant: tenant, ClientID: g.ClientID, Secret: graph.NewSecret(secret), Root: root,
 	})
 }

@@ -27,7 +27,7 @@ func tokenOf(tenant string) string {
 func TestTenantID(t *testing.T) {
 	const (
 		loopback = "http://127.0.0.1:8080"
-		noGUID   = "is no GUID: the Entra admin center shows it as Tenant ID"
+		noGUID   = "is neither a GUID nor a domain: the Entra admin center shows the GUID as Tenant ID"
 		which    = "which tenant? Set AZURE_TENANT_ID or --tenant"
 		opaque   = "which tenant? GRAPH_ACCESS_TOKEN does not say it: set AZURE_TENANT_ID or --tenant"
 	)
@@ -44,8 +44,7 @@ func TestTenantID(t *testing.T) {
 		"named on loopback":               {tenant: mine, root: loopback, want: mine},
 		"only the token":                  {token: tokenOf(theirs), want: theirs},
 		"only the token, on loopback":     {token: tokenOf(theirs), root: loopback, want: theirs},
-		"a domain":                        {tenant: "contoso.onmicrosoft.com", want: `AZURE_TENANT_ID: "contoso.onmicrosoft.com" ` + noGUID},
-		"a word":                          {tenant: "common", want: noGUID},
+		"a word":                          {tenant: "common", want: `AZURE_TENANT_ID: "common" ` + noGUID},
 		"GUID in braces":                  {tenant: "{" + mine + "}", want: noGUID},
 		"GUID without hyphens":            {tenant: strings.ReplaceAll(mine, "-", ""), want: noGUID},
 		"GUID as URN":                     {tenant: "urn:uuid:" + mine, want: noGUID},
@@ -64,7 +63,7 @@ func TestTenantID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clearEnv(t)
 			t.Setenv("GRAPH_ACCESS_TOKEN", test.token)
-			got, err := Tenant{Tenant: test.tenant, BaseURL: test.root}.ID()
+			got, err := Tenant{Tenant: test.tenant, Cloud: "global", BaseURL: test.root}.ID(t.Context())
 			if err == nil && got.String() != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
@@ -78,7 +77,9 @@ func TestTenantID(t *testing.T) {
 	}
 }
 
-func flags() Graph { return Graph{Cloud: "global", APIVersion: "beta", Timeout: 5 * time.Second} }
+func flags() Graph {
+	return Graph{Tenant: Tenant{Cloud: "global"}, APIVersion: "beta", Timeout: 5 * time.Second}
+}
 
 func TestClientFaults(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -86,13 +87,19 @@ func TestClientFaults(t *testing.T) {
 		change func(*Graph)
 		want   string
 	}{
-		"no credentials": {nil, func(*Graph) {}, "no credentials for Graph: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or GRAPH_ACCESS_TOKEN"},
-		"no secret":      {nil, func(g *Graph) { g.ClientID = "app" }, "no credentials for Graph: set AZURE_CLIENT_SECRET, or GRAPH_ACCESS_TOKEN"},
-		"no app": {map[string]string{"AZURE_CLIENT_SECRET": "hidden-4711"}, func(*Graph) {},
-			"no credentials for Graph: set AZURE_CLIENT_ID, or GRAPH_ACCESS_TOKEN"},
-		"no cloud": {nil, func(g *Graph) { g.Cloud = "mars" }, `GRAPH_CLOUD: "mars" is no cloud: use one of global, usgov, usgovdod, china`},
+		"no credentials": {nil, func(*Graph) {}, "no credentials for Graph: set one of\n"},
+		"no secret":      {nil, func(g *Graph) { g.ClientID = "app" }, "no credentials for Graph: set one of\n"},
+		"no app":         {map[string]string{"AZURE_CLIENT_SECRET": "hidden-4711"}, func(*Graph) {}, "AZURE_CLIENT_ID is not set: a client secret needs it"},
+		"no cloud":       {nil, func(g *Graph) { g.Cloud = "mars" }, `GRAPH_CLOUD: "mars" is no cloud: use one of global, usgov, usgovdod, china, custom`},
+		"no authorities": {nil, func(g *Graph) { g.Cloud, g.CAFile = "mars", "/nowhere" }, "GRAPH_CLOUD: \"mars\" is no cloud: use one of global, usgov, usgovdod, china, custom\nGRAPH_CA_FILE: open /nowhere"},
+		"custom, bare": {nil, func(g *Graph) { g.Cloud = "custom" },
+			"GRAPH_CLOUD is custom: set GRAPH_BASE_URL to the root of its Graph\nGRAPH_CLOUD is custom: set AZURE_AUTHORITY_HOST to its login service"},
+		"no certificate": {map[string]string{"AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere", "AZURE_CLIENT_CERTIFICATE_PASSWORD": "hidden-4711"}, func(g *Graph) { g.ClientID = "app" },
+			"AZURE_CLIENT_CERTIFICATE_PATH: open /nowhere"},
+		"a login that is none": {nil, func(g *Graph) { g.ClientID, g.TokenCache = "app", "graph_test.go" }, "GRAPHPATCH_TOKEN_CACHE: graph_test.go "},
+		"another's token":      {map[string]string{"GRAPH_ACCESS_TOKEN": tokenOf(theirs)}, func(*Graph) {}, "no token for Graph: GRAPH_ACCESS_TOKEN: the token was issued for the tenant " + theirs},
 		"login in the clear": {map[string]string{"AZURE_CLIENT_SECRET": "hidden-4711"}, func(g *Graph) { g.ClientID, g.Authority = "app", "http://login" },
-			"AZURE_AUTHORITY_HOST, AZURE_TENANT_ID, AZURE_CLIENT_ID: "},
+			"AZURE_AUTHORITY_HOST is no https URL"},
 		"token in the clear": {map[string]string{"GRAPH_ACCESS_TOKEN": "hidden-4711"}, func(g *Graph) { g.BaseURL = "http://graph.microsoft.com" },
 			`GRAPH_BASE_URL: "http://graph.microsoft.com" is not encrypted`},
 		"token with a line break": {map[string]string{"GRAPH_ACCESS_TOKEN": "hidden-4711\n"}, func(*Graph) {}, "GRAPH_ACCESS_TOKEN holds white space"},

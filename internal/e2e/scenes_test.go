@@ -439,8 +439,8 @@ func TestVersionsAndUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"worker"}, "which tenant?"},
-		{[]string{"worker", "--tenant=contoso.com"}, "no GUID"},
-		{[]string{"worker", "--tenant=" + tenant}, "set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or GRAPH_ACCESS_TOKEN"},
+		{[]string{"worker", "--tenant=contoso"}, "neither a GUID nor a domain"},
+		{[]string{"worker", "--tenant=" + tenant}, "no credentials for Graph: set one of"},
 		{[]string{"worker", "--tenant=" + tenant, "--write-limit=fast"}, "100/20s"},
 		{[]string{"enqueue", "csv", "nowhere.csv", "--tenant=" + tenant}, "no such file"},
 		{[]string{"enqueue", "csv", "-", "--tenant=" + tenant, "--priority=7"}, "--priority 7: use 1 to 4"},

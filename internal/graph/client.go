@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type Config struct {
 	UserAgent   string
 	Connections int // kept open between requests; at least as many as requests are under way at once
 	Tokens      TokenSource
+	CA          *x509.CertPool // nil: the system's
 }
 
 // Client sends requests to one Graph. It is safe for concurrent use.
@@ -53,7 +55,7 @@ func New(config Config) (*Client, error) {
 		userAgent: config.UserAgent,
 		tokens:    config.Tokens,
 	}
-	c.transport.Store(newTransport(config.Connections))
+	c.transport.Store(newTransport(config.Connections, config.CA))
 	return c, nil
 }
 
@@ -94,13 +96,6 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "graph.C
 
 // Serves reports whether the configured version of Graph has the route.
 func (c *Client) Serves(route string) bool { return c.version == "beta" || route == userstatus.Plain }
-
-// Ready obtains a token, so that nothing is claimed while there is none to send with. Whoever sends without having been
-// Ready may find that a login takes longer than a request is allowed to wait for it.
-func (c *Client) Ready(ctx context.Context) error {
-	_, err := c.tokens.Token(ctx)
-	return err
-}
 
 // Patch asks for the wanted values of one status. id identifies the attempt, here and at Microsoft.
 func (c *Client) Patch(ctx context.Context, target userstatus.Target, wanted userstatus.Wanted, id uuid.UUID) Exchange {

@@ -27,8 +27,36 @@ func Clouds() []Cloud {
 	}
 }
 
-// CloudByName returns the cloud of that name; the error names all four.
-func CloudByName(name string) (Cloud, error) {
+// Custom is the name of a cloud that is in no table: the caller says where its Graph and its login service are.
+const Custom = "custom"
+
+// FindCloud returns the cloud of that name, and the root that its Graph is reached at. Other than a custom cloud's, a
+// known one's Graph and login service have addresses of their own, which baseURL and authority replace if they are not
+// empty. All faults are reported.
+//
+// Cloud.Root is what tokens are asked for. With another root in a known cloud, such as a gateway's, that stays the cloud's
+// own, because the gateway leads there. Not so when the root is unencrypted, which only a simulator on this machine may
+// be: a token that the real Graph would take is none of its business.
+func FindCloud(name, baseURL, authority string) (cloud Cloud, root string, err error) {
+	cloud, err = cloudByName(name, baseURL, authority)
+	root = cloud.Root
+	if baseURL != "" {
+		root = baseURL
+	}
+	if authority != "" {
+		cloud.Authority = authority
+		err = errors.Join(err, checkAuthority(authority))
+	}
+	if strings.HasPrefix(strings.ToLower(root), "http:") {
+		cloud.Root = root
+	}
+	return cloud, root, err
+}
+
+func cloudByName(name, baseURL, authority string) (Cloud, error) {
+	if name == Custom {
+		return customCloud(baseURL, authority)
+	}
 	var names []string
 	for _, c := range Clouds() {
 		if c.Name == name {
@@ -36,7 +64,20 @@ func CloudByName(name string) (Cloud, error) {
 		}
 		names = append(names, c.Name)
 	}
-	return Cloud{}, fmt.Errorf("GRAPH_CLOUD: %q is no cloud: use one of %s", name, strings.Join(names, ", "))
+	return Cloud{}, fmt.Errorf("GRAPH_CLOUD: %q is no cloud: use one of %s, %s", name, strings.Join(names, ", "), Custom)
+}
+
+func customCloud(baseURL, authority string) (Cloud, error) {
+	var faults []error
+	if baseURL == "" {
+		faults = append(faults, errors.New("GRAPH_CLOUD is custom: set GRAPH_BASE_URL to the root of its Graph"))
+	} else if _, err := parseRoot(baseURL); err != nil {
+		faults = append(faults, err)
+	}
+	if authority == "" {
+		faults = append(faults, errors.New("GRAPH_CLOUD is custom: set AZURE_AUTHORITY_HOST to its login service"))
+	}
+	return Cloud{Custom, baseURL, authority}, errors.Join(faults...)
 }
 
 // parseRoot checks the root that tokens and updates are sent to. Plain http is for a simulator on this machine only:

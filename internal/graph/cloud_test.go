@@ -22,15 +22,40 @@ func TestClouds(t *testing.T) {
 		t.Errorf("(-got +want):\n%s", diff)
 	}
 	for _, cloud := range want {
-		if got, err := graph.CloudByName(cloud.Name); got != cloud || err != nil {
-			t.Errorf("%s: got %v, %v", cloud.Name, got, err)
+		if got, root, err := graph.FindCloud(cloud.Name, "", ""); got != cloud || root != cloud.Root || err != nil {
+			t.Errorf("%s: got %v at %s, %v", cloud.Name, got, root, err)
 		}
 		config := configFor(cloud.Root)
 		newClient(t, config)
 	}
-	_, err := graph.CloudByName("Global")
-	if got, want := err.Error(), `GRAPH_CLOUD: "Global" is no cloud: use one of global, usgov, usgovdod, china`; got != want {
-		t.Errorf("got %s, want %s", got, want)
+}
+
+func TestFindCloud(t *testing.T) {
+	t.Parallel()
+	const (
+		global, login = "https://graph.microsoft.com", "https://login.microsoftonline.com"
+		gateway, own  = "https://gateway.example.com/graph", "https://login.example.com/"
+		simulator     = "http://127.0.0.1:8080"
+	)
+	for name, test := range map[string]struct {
+		cloud, root, authority string
+		want                   graph.Cloud // Root is what tokens are for
+		err                    string
+	}{
+		"known":               {"global", "", "", graph.Cloud{"global", global, login}, ""},
+		"through a gateway":   {"global", gateway, "", graph.Cloud{"global", global, login}, ""},
+		"another login":       {"global", "", own, graph.Cloud{"global", global, own}, ""},
+		"a simulator":         {"global", simulator, own, graph.Cloud{"global", simulator, own}, ""},
+		"custom":              {"custom", gateway, own, graph.Cloud{"custom", gateway, own}, ""},
+		"custom, but nothing": {"custom", "", "", graph.Cloud{}, "GRAPH_CLOUD is custom: set GRAPH_BASE_URL to the root of its Graph\nGRAPH_CLOUD is custom: set AZURE_AUTHORITY_HOST to its login service"},
+		"custom, all wrong":   {"custom", "ftp://x", "http://y", graph.Cloud{}, "GRAPH_BASE_URL is no https URL: write it like https://graph.microsoft.com\nAZURE_AUTHORITY_HOST is no https URL: write it like https://login.microsoftonline.com"},
+		"a login with a path": {"global", "", login + "/" + tenant.String(), graph.Cloud{}, "AZURE_AUTHORITY_HOST has more than scheme and host: write it like https://login.microsoftonline.com"},
+		"unknown":             {"Global", "", "", graph.Cloud{}, `GRAPH_CLOUD: "Global" is no cloud: use one of global, usgov, usgovdod, china, custom`},
+	} {
+		got, _, err := graph.FindCloud(test.cloud, test.root, test.authority)
+		if test.err == "" && (err != nil || got != test.want) || test.err != "" && (err == nil || err.Error() != test.err) {
+			t.Errorf("%s: got %v, %v, want %v, %s", name, got, err, test.want, test.err)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ type Exchange struct {
 	URL             string
 	RequestBody     []byte
 	ClientRequestID uuid.UUID
-	Sent            bool // false: the request never left, because there was no token, or none in time
+	token           int64 // number of the token it was sent with, 0: none
+	Sent            bool  // false: the request never left, because there was no token, or none in time
 	SentAt          time.Time
 	Elapsed         time.Duration
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,7 +21,11 @@ import (
 	"graphpatch/internal/graph"
 )
 
-const issuedToken = "issued-token-4713"
+const (
+	issuedToken  = "issued-token-4713"
+	deviceCode   = "device-code-4714"
+	refreshToken = "refresh-token-4715"
+)
 
 var tenant = uuid.MustParse("11111111-2222-4333-8444-555555555555")
 
@@ -28,20 +33,26 @@ var tenant = uuid.MustParse("11111111-2222-4333-8444-555555555555")
 type authority struct {
 	server *httptest.Server
 	logins atomic.Int32
-	form   atomic.Pointer[url.Values] // of the last login
-	answer http.HandlerFunc           // nil: a token
+	form   atomic.Pointer[url.Values]       // of the last login
+	answer atomic.Pointer[http.HandlerFunc] // nil: a token
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /"+tenant.String()+"/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /{name}/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		if name := r.PathValue("name"); name != tenant.String() && name != "contoso.example" {
+			w.WriteHeader(http.StatusBadRequest)
+			writeJSON(w, map[string]any{"error": "invalid_tenant", "error_description": "AADSTS90002: Tenant '" + name + "' not found.\r\nTrace ID: 1"})
+			return
+		}
 		root := a.server.URL + "/" + tenant.String()
 		writeJSON(w, map[string]string{
-			"token_endpoint":         root + "/oauth2/v2.0/token",
-			"authorization_endpoint": root + "/oauth2/v2.0/authorize",
-			"issuer":                 root + "/v2.0",
+			"token_endpoint":                root + "/oauth2/v2.0/token",
+			"authorization_endpoint":        root + "/oauth2/v2.0/authorize",
+			"device_authorization_endpoint": root + "/oauth2/v2.0/devicecode",
+			"issuer":                        root + "/v2.0",
 		})
 	})
 	mux.HandleFunc("POST /"+tenant.String()+"/oauth2/v2.0/token", func(w http.ResponseWriter, r *http.Request) {
@@ -50,15 +61,33 @@ func newAuthority(t *testing.T) *authority {
 			panic(err)
 		}
 		a.form.Store(&r.Form)
-		if a.answer != nil {
-			a.answer(w, r)
+		if answer := a.answer.Load(); answer != nil {
+			(*answer)(w, r)
 			return
 		}
 		writeJSON(w, map[string]any{"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": issuedToken})
 	})
-	a.server = httptest.NewTLSServer(mux)
+	mux.HandleFunc("POST /"+tenant.String()+"/oauth2/v2.0/devicecode", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{
+			"user_code": "ABCD-1234", "device_code": deviceCode, "verification_uri": "https://login.example/device", "expires_in": 900, "interval": 5,
+			"message": "Open https://login.example/device and enter ABCD-1234.",
+		})
+	})
+	a.server = httptest.NewUnstartedServer(mux)
+	a.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // a handshake that fails is part of a test
+	a.server.StartTLS()
 	t.Cleanup(a.server.Close)
 	return a
+}
+
+// answers has every later login answered like this.
+func (a *authority) answers(handler http.HandlerFunc) { a.answer.Store(&handler) }
+
+// grants has every later login answered with this token.
+func (a *authority) grants(token string) {
+	a.answers(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+	})
 }
 
 func writeJSON(w http.ResponseWriter, value any) {
@@ -68,38 +97,39 @@ func writeJSON(w http.ResponseWriter, value any) {
 	}
 }
 
-func (a *authority) credentials() graph.SecretConfig {
-	return graph.SecretConfig{
-		Authority: a.server.URL + "/", Tenant: tenant, ClientID: "client-1", Secret: graph.NewSecret(clientSecret),
-		Root: "https://graph.microsoft.us/", HTTP: a.server.Client(),
+func (a *authority) credentials() graph.CredentialConfig {
+	return graph.CredentialConfig{
+		Kind: graph.ClientSecret, Tenant: tenant, ClientID: "client-1", Secret: graph.NewSecret(clientSecret),
+		Cloud: graph.Cloud{Name: "usgov", Root: "https://graph.microsoft.us/", Authority: a.server.URL + "/"}, CA: trusting(a.server),
 	}
 }
 
-func (a *authority) tokens(t *testing.T) graph.TokenSource {
+func (a *authority) tokens(t testing.TB) graph.TokenSource {
 	t.Helper()
-	tokens, err := graph.NewSecretTokens(a.credentials())
+	return newTokens(t, a.credentials())
+}
+
+func newTokens(t testing.TB, config graph.CredentialConfig) graph.TokenSource {
+	t.Helper()
+	tokens, err := graph.NewTokens(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tokens
 }
 
-func TestLogin(t *testing.T) {
-	t.Parallel()
-	a := newAuthority(t)
-	tokens := a.tokens(t)
-	for range 3 {
-		if got, err := tokens.Token(t.Context()); got != issuedToken || err != nil {
-			t.Fatalf("got %q, %v", got, err)
-		}
+// checkToken logs in, or finds the token that is there.
+func checkToken(t *testing.T, tokens graph.TokenSource, want string) {
+	t.Helper()
+	got, err := tokens.Token(t.Context())
+	if err != nil || got.Text.Reveal() != want {
+		t.Fatalf("got %q, %v, want %q", got.Text.Reveal(), err, want)
 	}
-	if got := a.logins.Load(); got != 1 {
-		t.Errorf("%d logins, want 1", got)
-	}
+}
+
+func (a *authority) checkForm(t *testing.T, want map[string]string) {
+	t.Helper()
 	form := *a.form.Load()
-	want := map[string]string{
-		"grant_type": "client_credentials", "client_id": "client-1", "client_secret": clientSecret,
-	}
 	got := map[string]string{}
 	for name := range want {
 		got[name] = form.Get(name)
@@ -107,8 +137,25 @@ func TestLogin(t *testing.T) {
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("form (-got +want):\n%s", diff)
 	}
-	if scopes := strings.Fields(form.Get("scope")); len(scopes) == 0 || scopes[0] != "https://graph.microsoft.us/.default" {
-		t.Errorf("got the scope %q", form.Get("scope"))
+}
+
+const declaresCP1 = `{"access_token":{"xms_cc":{"values":["CP1"]}}}`
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	tokens := a.tokens(t)
+	for range 3 {
+		checkToken(t, tokens, issuedToken)
+	}
+	if got := a.logins.Load(); got != 1 {
+		t.Errorf("%d logins, want 1", got)
+	}
+	a.checkForm(t, map[string]string{
+		"grant_type": "client_credentials", "client_id": "client-1", "client_secret": clientSecret, "claims": declaresCP1,
+	})
+	if scopes := strings.Fields(a.form.Load().Get("scope")); len(scopes) == 0 || scopes[0] != "https://graph.microsoft.us/.default" {
+		t.Errorf("got the scope %q", scopes)
 	}
 }
 
@@ -149,24 +196,6 @@ func together(n int, do func()) {
 	all.Wait()
 }
 
-// TestTokenNearItsEnd tells that a token of which little is left is not given out again.
-func TestTokenNearItsEnd(t *testing.T) {
-	t.Parallel()
-	a := newAuthority(t)
-	a.answer = func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"token_type": "Bearer", "expires_in": 200, "access_token": issuedToken})
-	}
-	tokens := a.tokens(t)
-	for range 3 {
-		if _, err := tokens.Token(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := a.logins.Load(); got != 3 {
-		t.Errorf("%d logins, want 3", got)
-	}
-}
-
 func TestLoginRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -196,11 +225,11 @@ func TestLoginRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAuthority(t)
-			a.answer = test.answer
+			a.answers(test.answer)
 			got, err := a.tokens(t).Token(t.Context())
 			var noToken *graph.TokenError
-			if got != "" || !errors.As(err, &noToken) {
-				t.Fatalf("got %q, %v", got, err)
+			if got.Text != nil || !errors.As(err, &noToken) || noToken.RetryAt.IsZero() {
+				t.Fatalf("got %v, %v", got, err)
 			}
 			if !strings.HasPrefix(err.Error(), "no token for Graph: ") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %q, want %q", err, test.want)
@@ -217,10 +246,10 @@ func TestLoginThatHangs(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	release := make(chan struct{})
-	a.answer = func(w http.ResponseWriter, _ *http.Request) {
+	a.answers(func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		writeJSON(w, map[string]any{"token_type": "Bearer", "expires_in": 3599, "access_token": issuedToken})
-	}
+	})
 	tokens := a.tokens(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -230,68 +259,8 @@ func TestLoginThatHangs(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(release)
-	if got, err := tokens.Token(t.Context()); got != issuedToken || err != nil {
-		t.Errorf("got %q, %v", got, err)
-	}
+	checkToken(t, tokens, issuedToken)
 	if got := a.logins.Load(); got != 1 {
 		t.Errorf("%d logins, want 1", got)
 	}
 }
-
-func TestCredentialsThatCannotWork(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		change func(*graph.SecretConfig)
-		want   string
-	}{
-		"no secret":        {func(c *graph.SecretConfig) { c.Secret = nil }, "AZURE_CLIENT_SECRET"},
-		"plain http":       {func(c *graph.SecretConfig) { c.Authority = "http://login.microsoftonline.com" }, "AZURE_AUTHORITY_HOST"},
-		"not a URL":        {func(c *graph.SecretConfig) { c.Authority = "login.microsoftonline.com" }, "AZURE_AUTHORITY_HOST"},
-		"no login service": {func(c *graph.SecretConfig) { c.Authority = "" }, "AZURE_AUTHORITY_HOST"},
-	} {
-		credentials := graph.SecretConfig{
-			Authority: "https://login.microsoftonline.com", Tenant: tenant, ClientID: "client-1", Secret: graph.NewSecret(clientSecret),
-			Root: "https://graph.microsoft.com",
-		}
-		if _, err := graph.NewSecretTokens(credentials); err != nil {
-			t.Fatal(err)
-		}
-		test.change(&credentials)
-		_, err := graph.NewSecretTokens(credentials)
-		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
-			t.Errorf("%s: got %v, want %s", name, err, test.want)
-			continue
-		}
-		checkHides(t, name, err.Error())
-	}
-}
-
-// TestAuthorityOfEachCloud tells that a login goes to the cloud's own service, and asks for the cloud's own Graph.
-func TestAuthorityOfEachCloud(t *testing.T) {
-	t.Parallel()
-	for _, cloud := range graph.Clouds() {
-		var asked atomic.Pointer[http.Request]
-		tokens, err := graph.NewSecretTokens(graph.SecretConfig{
-			Authority: cloud.Authority, Tenant: tenant, ClientID: "client-1", Secret: graph.NewSecret(clientSecret), Root: cloud.Root,
-			HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-				asked.Store(r)
-				return nil, errors.New("offline")
-			})},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tokens.Token(t.Context()); err == nil {
-			t.Errorf("%s: a token from nowhere", cloud.Name)
-		}
-		want := cloud.Authority + "/" + tenant.String() + "/v2.0/.well-known/openid-configuration"
-		if got := asked.Load().URL.Scheme + "://" + asked.Load().URL.Host + asked.Load().URL.Path; got != want {
-			t.Errorf("%s: asked %s, want %s", cloud.Name, got, want)
-		}
-	}
-}
-
-// roundTrip keeps a test from reaching the network.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (r roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 )
 
@@ -24,17 +25,19 @@ func (s Secret) Reveal() string {
 }
 
 // Format writes *** whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) {
+func (Secret) Format(f fmt.State, _ rune) { writeHidden(f) }
+
+func writeHidden(f fmt.State) {
 	_, _ = io.WriteString(f, hidden) // fmt keeps the error to itself
 }
 
 // MarshalText is for encoders.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// hideIn returns text without the secret.
+// hideIn returns text without the secret, be it as it is or as it stands in a form.
 func (s Secret) hideIn(text string) string {
 	if s.Reveal() == "" {
 		return text
 	}
-	return strings.ReplaceAll(text, s.Reveal(), hidden)
+	return strings.NewReplacer(s.Reveal(), hidden, url.QueryEscape(s.Reveal()), hidden).Replace(text)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -22,11 +23,28 @@ func TestNothingShowsASecret(t *testing.T) {
 	logins := newAuthority(t)
 	config := configFor(serve(t, func(http.ResponseWriter, *http.Request) {}).URL)
 	credentials := logins.credentials()
+	credentials.Token, credentials.CertificatePassword = graph.NewSecret(token), graph.NewSecret(clientSecret)
 	config.Tokens = logins.tokens(t)
 	client := newClient(t, config)
 	if err := client.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	issued, err := config.Tokens.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logins.answers(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "you sent "+r.Form.Encode(), http.StatusBadRequest)
+	})
+	_, refusal := logins.tokens(t).Token(t.Context())
+	device := logins.deviceCredentials(t)
+	logins.asUser("ada")
+	login(t, device)
+	logins.answers(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "you sent "+r.Form.Encode(), http.StatusBadRequest)
+	})
+	_, deviceRefusal := newTokens(t, device).Token(t.Context())
+	_, codeRefusal := graph.DeviceLogin(t.Context(), device, func(string) error { return nil })
 	brought := configFor("https://graph.microsoft.com")
 	holders := map[string]any{
 		"secret":             graph.NewSecret(clientSecret),
@@ -35,6 +53,13 @@ func TestNothingShowsASecret(t *testing.T) {
 		"credentials":        credentials,
 		"credentials at":     &credentials,
 		"login":              config.Tokens,
+		"issued token":       issued,
+		"token's facts":      client.Token(),
+		"token error":        &graph.TokenError{Err: refusal},
+		"login refused":      deviceRefusal,
+		"code refused":       codeRefusal,
+		"user's login":       newTokens(t, device),
+		"refused":            &graph.RefusedError{Err: refusal},
 		"token":              graph.StaticToken(token),
 		"config with login":  config,
 		"config with token":  brought,
@@ -74,7 +99,7 @@ func ExampleClient_Format() {
 
 func checkHides(t *testing.T, name, text string) {
 	t.Helper()
-	for _, secret := range []string{token, clientSecret, issuedToken} {
+	for _, secret := range []string{token, clientSecret, issuedToken, deviceCode, refreshToken} {
 		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
 			if strings.Contains(text, form) {
 				t.Errorf("%s shows %s: %.200s", name, secret, text)
@@ -83,12 +108,23 @@ func checkHides(t *testing.T, name, text string) {
 	}
 }
 
-func TestPanicsShowNoToken(t *testing.T) {
+// TestPanicsShowNoSecret lets a program die with everything that holds a secret on its stack.
+func TestPanicsShowNoSecret(t *testing.T) {
 	t.Parallel()
+	logins := newAuthority(t)
+	config := configFor("https://graph.microsoft.com")
+	config.Tokens = logins.tokens(t)
+	checkToken(t, config.Tokens, issuedToken)
+	for _, holder := range []any{logins.credentials(), config, config.Tokens, graph.StaticToken(token), newClient(t, config)} {
+		func() {
+			defer func() { checkHides(t, "panic", fmt.Sprintf("%v %#v\n%s", recover(), holder, debug.Stack())) }()
+			panic(holder)
+		}()
+	}
 	defer func() { checkHides(t, "panic", fmt.Sprint(recover())) }()
 	target := plain()
 	target.Route = "nowhere"
-	newClient(t, configFor("https://graph.microsoft.com")).Patch(t.Context(), target, wanted(t), uuid.New())
+	newClient(t, config).Patch(t.Context(), target, wanted(t), uuid.New())
 }
 
 func TestNoSecret(t *testing.T) {

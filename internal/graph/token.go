@@ -2,22 +2,47 @@ package graph
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// TokenSource gives the token for the next request. It is safe for concurrent use.
+// TokenSource gives the token for the next request, and is told what Graph made of it. It is safe for concurrent use.
 type TokenSource interface {
-	Token(ctx context.Context) (string, error)
+	// Token returns a token that is good now. The error is a *TokenError.
+	Token(ctx context.Context) (Token, error)
+	// Accepted tells that Graph took the token of that number.
+	Accepted(number int64)
+	// Renew replaces the token of that number, which Graph refused with the given claims challenge ("" without one). It
+	// returns nil when there is another token to send with, a *TokenError when there is none now, and a *RefusedError when
+	// Graph refuses every token.
+	Renew(ctx context.Context, number int64, claims string) error
+	// Info tells what is known of the present token.
+	Info() TokenInfo
+}
+
+// Token is what a request proves itself by.
+type Token struct {
+	Text   Secret
+	Number int64 // of the tokens that its source has given out, from 1
+}
+
+// TokenInfo is what people may know of a token. What an opaque token does not say is empty.
+type TokenInfo struct {
+	Kind    Kind
+	Tenant  uuid.UUID
+	App     string // client id
+	User    string // "" for an app that acts for itself
+	Expires time.Time
+	Roles   []string // permissions of an app that acts for itself
+	Scopes  []string // permissions delegated by a user
 }
 
 // TokenError says that there is no token to send with; nobody's row is at fault.
 type TokenError struct {
-	Err error
+	Err     error
+	RetryAt time.Time // before it nobody tries again; zero: not known
 }
 
 func (e *TokenError) Error() string { return "no token for Graph: " + e.Err.Error() }
@@ -30,49 +55,10 @@ func asTokenError(err error) error {
 	return &TokenError{Err: err}
 }
 
-// staticToken is a token brought along.
-type staticToken struct{ Secret }
-
-// StaticToken is the source of a token brought along. It is never renewed.
-func StaticToken(token string) TokenSource { return staticToken{NewSecret(token)} }
-
-// Token returns the token.
-func (t staticToken) Token(context.Context) (string, error) { return t.Reveal(), nil }
-
-// check finds what a token has caught on its way here: a line break at its end, or the word before it.
-func (t staticToken) check() error {
-	token := t.Reveal()
-	switch {
-	case token == "":
-		return errors.New("GRAPH_ACCESS_TOKEN is empty")
-	case strings.HasPrefix(strings.ToLower(token), "bearer "):
-		return errors.New(`GRAPH_ACCESS_TOKEN begins with the word "Bearer": leave it out`)
-	case !isHeaderText(token), strings.Contains(token, " "):
-		return errors.New("GRAPH_ACCESS_TOKEN holds white space or characters that no token has")
-	}
-	return nil
+// RefusedError says that Graph refuses every token these credentials give: sending on would change nothing.
+type RefusedError struct {
+	Err error // Graph's own words, or what is known of the token
 }
 
-// TokenTenant reads the tenant a token was issued for. ok is false when the token is opaque. Nothing is verified:
-// that is Graph's part.
-func TokenTenant(token string) (tenant uuid.UUID, ok bool) {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return uuid.UUID{}, false
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err != nil {
-		return uuid.UUID{}, false
-	}
-	var claims struct {
-		Tenant string `json:"tid"`
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return uuid.UUID{}, false
-	}
-	tenant, err = uuid.Parse(claims.Tenant)
-	if err != nil {
-		return uuid.UUID{}, false // what was parsed is half an id
-	}
-	return tenant, true
-}
+func (e *RefusedError) Error() string { return "Graph refuses the token: " + e.Err.Error() }
+func (e *RefusedError) Unwrap() error { return e.Err }

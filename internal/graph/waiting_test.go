@@ -103,16 +103,22 @@ func TestCallersDeadline(t *testing.T) {
 }
 
 // lateTokens is a login service in trouble.
-type lateTokens func(context.Context) (string, error)
+type lateTokens struct {
+	graph.TokenSource
+	token func(context.Context) (string, error)
+}
 
-func (l lateTokens) Token(ctx context.Context) (string, error) { return l(ctx) }
+func (l lateTokens) Token(ctx context.Context) (graph.Token, error) {
+	text, err := l.token(ctx)
+	return graph.Token{Text: graph.NewSecret(text), Number: 1}, err
+}
 
 func TestNothingIsSentWithoutAToken(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
 	server := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	for name, test := range map[string]struct {
-		tokens lateTokens
+		tokens func(context.Context) (string, error)
 		want   string
 	}{
 		"refused": {func(context.Context) (string, error) { return "", errors.New("wrong secret") }, "wrong secret"},
@@ -131,7 +137,7 @@ func TestNothingIsSentWithoutAToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := configFor(server.URL)
-			config.Tokens, config.Timeout = test.tokens, 300*time.Millisecond
+			config.Tokens, config.Timeout = lateTokens{config.Tokens, test.tokens}, 300*time.Millisecond
 			x := patch(t, newClient(t, config))
 			if x.Sent || x.Status != 0 || x.Outcome() != graph.Unauthorized || x.Elapsed != 0 {
 				t.Errorf("sent %v, %d %s", x.Sent, x.Status, x.Outcome())
@@ -155,8 +161,9 @@ func TestReady(t *testing.T) {
 	if err := newClient(t, config).Ready(t.Context()); err != nil {
 		t.Errorf("a token brought along: %v", err)
 	}
-	config.Tokens = lateTokens(func(context.Context) (string, error) { return "", errors.New("closed") })
-	if err := newClient(t, config).Ready(t.Context()); err == nil {
-		t.Error("ready without a token")
+	config.Tokens = lateTokens{config.Tokens, func(context.Context) (string, error) { return "", errors.New("closed") }}
+	err := newClient(t, config).Ready(t.Context())
+	if _, ok := errors.AsType[*graph.TokenError](err); !ok {
+		t.Errorf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +17,11 @@ import (
 
 // newTransport keeps as many idle connections as there are requests under way: with fewer, each request pays for a new
 // connection. Compression is off so that the audit has the answer as it came.
-func newTransport(connections int) *http.Transport {
+func newTransport(connections int, ca *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca},
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConns:           connections,
 		MaxIdleConnsPerHost:    connections,
@@ -40,7 +41,7 @@ func (c *Client) do(ctx context.Context, method, url string, body []byte, id uui
 	x := Exchange{Method: method, URL: url, RequestBody: body, ClientRequestID: id, SentAt: time.Now()}
 	limited, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no complete answer within %s", c.timeout))
 	defer cancel()
-	req, err := c.request(limited, x)
+	req, err := c.request(limited, &x)
 	if err != nil {
 		x.Err = err
 		return x
@@ -55,6 +56,7 @@ func (c *Client) do(ctx context.Context, method, url string, body []byte, id uui
 	}
 	x.Elapsed = time.Since(x.SentAt)
 	x.Err = explain(limited, ctx, err)
+	c.noteToken(x)
 	c.renew(transport, x.Status)
 	return x
 }
@@ -63,8 +65,8 @@ func (c *Client) do(ctx context.Context, method, url string, body []byte, id uui
 // login all that waited for it would leave at once, and the window would hold more than the limit.
 const tokenTime = 200 * time.Millisecond
 
-// request is the request of x, with the token in it. The error is a *TokenError.
-func (c *Client) request(ctx context.Context, x Exchange) (*http.Request, error) {
+// request is the request of x, with the token in it, whose number is noted in x. The error is a *TokenError.
+func (c *Client) request(ctx context.Context, x *Exchange) (*http.Request, error) {
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
 		return nil, asTokenError(err)
@@ -79,7 +81,8 @@ func (c *Client) request(ctx context.Context, x Exchange) (*http.Request, error)
 	// With it the transport would send the body again by itself, requests that nobody announced: six of them for a stream
 	// that an HTTP/2 server refuses, thousands for one that it answers with a protocol error.
 	req.GetBody = nil
-	req.Header.Set("Authorization", "Bearer "+token)
+	x.token = token.Number
+	req.Header.Set("Authorization", "Bearer "+token.Text.Reveal())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Client-Request-Id", x.ClientRequestID.String())
