@@ -52,6 +52,7 @@ func answers(d *audit.Detail) []answer {
 	return []answer{
 		{"throttled", d.Throttled, "Graph asked for fewer; the rows come again"},
 		{"unauthorized", d.Unauthorized, "Graph refused the token; the rows come again"},
+		{"refused", d.Refused, "Graph refused the whole run, which was held; the rows come again"},
 		{"transient", d.Transient, "passing faults; the rows come again"},
 		{"unknown", d.Unknown, "put in flight, no answer known: may have been sent as well; the rows come again"},
 		{"late", d.Late, "answers after their row had been taken over; kept, and settled nothing"},

@@ -102,6 +102,7 @@ var (
 		{"line", func(e *audit.Event) string { return text(e.Line) }},
 		{"outcome", func(e *audit.Event) string { return e.Outcome }},
 		{"final", func(e *audit.Event) string { return strconv.FormatBool(e.Final) }},
+		{"spared", func(e *audit.Event) string { return strconv.FormatBool(e.Spared) }},
 		{"status", func(e *audit.Event) string { return text(e.Status) }},
 		{"method", func(e *audit.Event) string { return text(e.Method) }},
 		{"url", func(e *audit.Event) string { return text(e.URL) }},

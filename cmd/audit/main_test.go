@@ -87,7 +87,7 @@ func written(t *testing.T) (p program, run int64) {
 	}
 	change(t, pool, `SELECT make_month(202611)`)
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		_, _, err := ledger.Import(t.Context(), tx, n, rows())
+		_, err := ledger.Import(t.Context(), tx, n, rows())
 		return err
 	})
 	if err != nil {

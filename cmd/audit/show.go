@@ -77,8 +77,17 @@ func writeFacts(w io.Writer, d *audit.Detail, v view) error {
 		add("options", options)
 	}
 	add("priority", strconv.Itoa(d.Priority))
+	add("canary", canaries[d.Canary])
 	add("progress", progress(d, v))
 	return table.Write(w, v.width)
+}
+
+// canaries say in words how far a run has come with its first rows.
+var canaries = map[string]string{
+	"pending": "not yet: rows are sent one at a time until one was applied and read back as it was sent",
+	"passed":  "passed: a first row was applied and read back as it was sent",
+	"failed":  "failed: the run was held; a release sends the rows all the same",
+	"waived":  "waived",
 }
 
 func times(n int) string {

@@ -20,7 +20,11 @@ func standing(d *audit.Detail) string {
 	case "cancelled":
 		return fmt.Sprintf("cancelled: %s\n%s", reason(&d.Run), settledOf(d, "will not be sent"))
 	}
-	return d.State + ": " + settledOf(d, "open")
+	s := d.State + ": " + settledOf(d, "open")
+	if d.Reason != nil {
+		s = "running, but it waits: " + cli.Visible(*d.Reason) + "\n" + settledOf(d, "open")
+	}
+	return s
 }
 
 func finished(d *audit.Detail) string {

@@ -19,6 +19,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (with --drain) finished with rows
 type grammar struct {
 	Run     runCommand     `cmd:"" default:"withargs" help:"Work until told to stop (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema this program needs, River's tables included."`
+	Check   checkCommand   `cmd:"" help:"See whether everything is ready: database, configuration, token, permission, Graph."`
 	Login   loginCommand   `cmd:"" help:"Log in as a user, with a code and a browser anywhere, for the worker to use."`
 	Logout  logoutCommand  `cmd:"" help:"Forget what login kept."`
 

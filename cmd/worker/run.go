@@ -40,11 +40,11 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	name := fmt.Sprintf("%s:%d", cli.Host(), os.Getpid())
+	name := workerName()
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenant: tenant, Limit: c.WriteLimit, Client: client, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenant: tenant, Writes: c.WriteLimit, Reads: c.ReadLimit, Client: client, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err
@@ -58,9 +58,12 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 		log.Info("answering health checks", "at", "http://"+health.Addr()+"/healthz")
 	}
 	relaxGC()
-	log.Info("working", "worker", name, "tenant", tenant, "write_limit", c.WriteLimit.String())
+	log.Info("working", "worker", name, "tenant", tenant, "write_limit", c.WriteLimit.String(), "read_limit", c.ReadLimit.String())
 	return c.work(ctx, worker, &drain{worker: worker, books: books, tenant: tenant, log: log, out: streams.Out})
 }
+
+// workerName is this process in claims, events and logs.
+func workerName() string { return fmt.Sprintf("%s:%d", cli.Host(), os.Getpid()) }
 
 // relaxGC has the collector run less often, unless the user says how often: the heap is a few MB of which nearly all is
 // short-lived, and with Go's default a fifth of the CPU goes into looking through it again and again.

@@ -15,6 +15,7 @@ type Event struct {
 	Line            *int64     `json:"line"` // where the row begins in its source
 	Outcome         string     `json:"outcome"`
 	Final           bool       `json:"final"`
+	Spared          bool       `json:"spared"` // transient or unknown, and counted against no attempt of its row
 	Status          *int       `json:"status"` // of HTTP
 	Method          *string    `json:"method"`
 	URL             *string    `json:"url"`
@@ -46,7 +47,7 @@ func (e *Event) Late() bool { return !e.Final && slices.Contains(settling, e.Out
 // The outcomes: those that settle a row, those of attempts after which it comes again, and those of runs.
 var (
 	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded"}
-	passing  = []string{"observed", "throttled", "unauthorized", "transient", "unknown"}
+	passing  = []string{"observed", "throttled", "unauthorized", "refused", "transient", "unknown"}
 	ofRuns   = []string{"enqueued", "held", "released", "cancelled", "finished"}
 )
 

@@ -93,7 +93,7 @@ func (a *Audit) page(ctx context.Context, f EventFilter) ([]Event, error) {
 
 const (
 	newestFirst  = `ORDER BY e.recorded_at DESC, e.run DESC, e.row DESC`
-	eventColumns = `e.run, e.row, u.line, e.outcome, e.final, e.status, e.method, e.url, e.sent_at, e.recorded_at, e.elapsed_us / 1000.0::float8 AS elapsed_ms,
+	eventColumns = `e.run, e.row, u.line, e.outcome, e.final, e.spared, e.status, e.method, e.url, e.sent_at, e.recorded_at, e.elapsed_us / 1000.0::float8 AS elapsed_ms,
 		e.client_request_id, e.request_id, e.worker, e.actor, e.error,
 		u.route, u.device_configuration_id, u.certificate_id, u.user_status_id, u.user_principal_name`
 	bodyColumns = `e.request_body, e.response_headers, e.response_body, e.body_cut`

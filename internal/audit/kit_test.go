@@ -81,7 +81,7 @@ func (w *world) enqueue(tenant uuid.UUID, name string, updates ...update) int64 
 		Source: map[string]any{"file": name, "bytes": 4096}, Options: ledger.Options{Duplicates: true},
 	}
 	w.must(pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		_, _, err := ledger.Import(ctx, tx, n, rowsOf(tenant, updates))
+		_, err := ledger.Import(ctx, tx, n, rowsOf(tenant, updates))
 		return err
 	}))
 	return id

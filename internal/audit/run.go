@@ -19,7 +19,8 @@ type Run struct {
 	Tenant     uuid.UUID  `json:"tenant"`
 	Priority   int        `json:"priority"`
 	State      string     `json:"state"`
-	Reason     *string    `json:"reason"` // why it is held or was cancelled
+	Reason     *string    `json:"reason"` // why it is held or was cancelled; while it is running, what it waits for
+	Canary     string     `json:"canary"` // pending, passed, failed or waived
 	Repeat     int        `json:"repeat"` // how often the same content had been imported before, on purpose
 	CreatedAt  time.Time  `json:"createdAt"`
 	FinishedAt *time.Time `json:"finishedAt"` // also when it was cancelled
@@ -43,6 +44,7 @@ type Counts struct {
 	Observed     int `json:"observed"`
 	Throttled    int `json:"throttled"`
 	Unauthorized int `json:"unauthorized"`
+	Refused      int `json:"refused"` // answers that refused the whole run and no row in particular
 	Transient    int `json:"transient"`
 	Unknown      int `json:"unknown"`
 	Late         int `json:"late"` // answers that came after their row had been taken over
@@ -59,10 +61,10 @@ type RunFilter struct {
 	Limit  int       // 0: no limit
 }
 
-const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.repeat, r.created_at, r.finished_at,
+const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.canary, r.repeat, r.created_at, r.finished_at,
 	c.rows, c.settled, c.rows - c.settled AS open, c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
-	c.observed, c.throttled, c.unauthorized, c.transient, c.unknown, c.late,
-	c.applied + c.rejected + c.failed + c.throttled + c.unauthorized + c.transient + c.late AS requests`
+	c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown, c.late,
+	c.requests`
 
 // Runs returns runs, newest first.
 func (a *Audit) Runs(ctx context.Context, f RunFilter) ([]Run, error) {

@@ -18,6 +18,9 @@ type Limit struct {
 // tenant.
 var DefaultWrites = Limit{Requests: 100, Window: 20 * time.Second}
 
+// DefaultReads is what the documented 1000 requests of any kind leave beside the writes, which count as "any" too.
+var DefaultReads = Limit{Requests: 900, Window: 20 * time.Second}
+
 // slack is added to the window when a limit is turned into a pace: requests arrive a little earlier or later than
 // they were sent, and those of one window must not slip into the one before. It costs 1 % of the rate at 20 s.
 const slack = 200 * time.Millisecond

@@ -12,17 +12,25 @@ import (
 // concurrent use.
 type Pace struct {
 	interval time.Duration // the emission interval
+	*gate
 
 	mu      sync.Mutex
 	limiter *rate.Limiter
 	asked   time.Time // the latest instant that the limiter was asked about: asked about an earlier one it gives tokens away
-	pause   Pause
 }
 
 // NewPace returns a pace that keeps to the limit.
 func NewPace(limit Limit) *Pace {
 	interval := limit.Interval()
-	return &Pace{interval: interval, limiter: rate.NewLimiter(rate.Every(interval), 1)}
+	return &Pace{interval: interval, limiter: rate.NewLimiter(rate.Every(interval), 1), gate: &gate{faltered: map[[16]byte]bool{}}}
+}
+
+// Beside returns a pace for the other class of requests to the same tenant: it has a limit of its own, and the same
+// pauses.
+func (p *Pace) Beside(limit Limit) *Pace {
+	other := NewPace(limit)
+	other.gate = p.gate
+	return other
 }
 
 // Block is how many slots a second has, at least 1 and at most most.
@@ -52,7 +60,7 @@ func (p *Pace) Slot(now time.Time) time.Time {
 // from is the latest of now, what was asked about before, and the end of the pause.
 func (p *Pace) from(now time.Time) time.Time {
 	at := now
-	for _, t := range []time.Time{p.asked, p.pause.Until} {
+	for _, t := range []time.Time{p.asked, p.last().Until} {
 		if t.After(at) {
 			at = t
 		}

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -10,14 +11,30 @@ type Pause struct {
 	Since   time.Time // when the last throttled answer came that was news
 	Until   time.Time
 	Asked   bool // Graph named the time; otherwise it comes from the backoff
-	Strikes int  // throttled answers in a row that came without a time
+	Down    bool // nothing got through, which is as good as being asked to wait
+	Strikes int  // answers in a row that asked for a pause without naming a time
+}
+
+// gate is what all requests to one tenant share: the pause, and whether anything gets through.
+type gate struct {
+	mu    sync.Mutex
+	pause Pause
+	// faltered are the targets that met a passing fault since something last got through, a few of them at most.
+	faltered map[[16]byte]bool
+}
+
+// last returns the pause that began last, in force or over.
+func (g *gate) last() Pause {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pause
 }
 
 // Paused returns the pause in force at now, if there is one.
-func (p *Pace) Paused(now time.Time) (pause Pause, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pause, now.Before(p.pause.Until)
+func (g *gate) Paused(now time.Time) (pause Pause, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pause, now.Before(g.pause.Until)
 }
 
 // The backoff of a tenant that throttles without saying for how long: 1 s, doubled by each strike, up to 5 min.
@@ -30,33 +47,39 @@ const (
 // time at all is as good as none named, otherwise everybody would go on against a wall at the full rate. It returns the
 // pause and whether this answer is news: the other answers of one burst, which left before the pause was over, are not.
 // They can prolong the pause, when Graph asks for it, but never shorten it.
-func (p *Pace) Throttled(now, sent time.Time, wait time.Duration, asked bool) (pause Pause, news bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	asked = asked && wait > 0
-	news = p.pause.isBefore(sent)
-	if !asked {
-		if !news {
-			return p.pause, false
-		}
-		p.pause.Strikes++
-		wait = backoff(p.pause.Strikes)
-	}
-	if until := now.Add(wait); until.After(p.pause.Until) {
-		p.pause.Until, p.pause.Asked = until, asked
-	}
-	if news {
-		p.pause.Since = now
-	}
-	return p.pause, news
+func (g *gate) Throttled(now, sent time.Time, wait time.Duration, asked bool) (pause Pause, news bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.strike(now, sent, wait, asked && wait > 0)
 }
 
-// Succeeded takes note of a request that left at sent and got through: after the pause, it ends the count of strikes.
-func (p *Pace) Succeeded(sent time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.pause.isBefore(sent) {
-		p.pause.Strikes = 0
+func (g *gate) strike(now, sent time.Time, wait time.Duration, asked bool) (pause Pause, news bool) {
+	news = g.pause.isBefore(sent)
+	if !asked {
+		if !news {
+			return g.pause, false
+		}
+		g.pause.Strikes++
+		wait = backoff(g.pause.Strikes)
+	}
+	if until := now.Add(wait); until.After(g.pause.Until) {
+		g.pause.Until, g.pause.Asked = until, asked
+	}
+	if news {
+		g.pause.Since = now
+	}
+	return g.pause, news
+}
+
+// GotThrough takes note of a request that left at sent and got an answer of its own, good or bad: the tenant is not down,
+// and after the pause it ends the count of strikes.
+func (g *gate) GotThrough(sent time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.faltered)
+	g.pause.Down = false
+	if g.pause.isBefore(sent) {
+		g.pause.Strikes = 0
 	}
 }
 

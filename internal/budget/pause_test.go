@@ -27,7 +27,7 @@ func tell(t *testing.T, story []turn) {
 	pace := budget.NewPace(budget.DefaultWrites)
 	for i, turn := range story {
 		if turn.got {
-			pace.Succeeded(at(turn.sent))
+			pace.GotThrough(at(turn.sent))
 		} else {
 			wait := time.Duration(max(0, turn.retryAfter) * float64(time.Second))
 			pause, news := pace.Throttled(at(turn.now), at(turn.sent), wait, turn.retryAfter >= 0)

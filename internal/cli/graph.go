@@ -81,6 +81,7 @@ type Graph struct {
 	Tenant     `embed:""`
 	APIVersion string        `name:"graph-api-version" env:"GRAPH_API_VERSION" default:"beta" placeholder:"VERSION" help:"beta, or v1.0 for the plain route only (default ${default})."`
 	Timeout    time.Duration `name:"graph-timeout" env:"GRAPH_TIMEOUT" default:"30s" placeholder:"TIME" help:"For one request, 30s at most (default ${default})."`
+	ReadLimit  budget.Limit  `name:"read-limit" env:"GRAPH_READ_LIMIT" default:"900/20s" placeholder:"N/TIME" help:"Reads that one app may make in one tenant in any such time (default ${default}: what Graph's limit of 1000 for requests of any kind leaves beside the writes)."`
 	App        `embed:""`
 }
 

@@ -102,9 +102,15 @@ func (c *Client) Patch(ctx context.Context, target userstatus.Target, wanted use
 	return c.do(ctx, http.MethodPatch, c.statusURL(target), wanted.Body(), id)
 }
 
-// statusURL escapes every id: an id is data, whatever characters are in it. An empty one would address the whole
-// collection, and a path step another resource; userstatus lets neither through, so meeting one is a fault of ours.
+// Base is where the client leads to: the root and the version.
+func (c *Client) Base() string { return c.base }
+
 func (c *Client) statusURL(t userstatus.Target) string {
+	return c.url(append(c.collectionSegments(t), t.StatusID)...)
+}
+
+// collectionSegments are the path of the target's collection, below the configurations.
+func (c *Client) collectionSegments(t userstatus.Target) []string {
 	route, ok := userstatus.RouteByName(t.Route)
 	if !ok {
 		panic("graph: a target with an unknown route: " + t.Route)
@@ -114,7 +120,12 @@ func (c *Client) statusURL(t userstatus.Target) string {
 	if route.CertificateID {
 		segments = append(segments, t.CertificateID)
 	}
-	segments = append(segments, "userStatuses", t.StatusID)
+	return append(segments, "userStatuses")
+}
+
+// url escapes every segment: an id is data, whatever characters are in it. An empty one would address the whole
+// collection, and a path step another resource; userstatus lets neither through, so meeting one is a fault of ours.
+func (c *Client) url(segments ...string) string {
 	var b strings.Builder
 	b.Grow(512) // once, instead of while it grows
 	b.WriteString(c.base)

@@ -94,7 +94,7 @@ func (x Exchange) RequestID() string { return x.Header.Get("Request-Id") }
 // keptHeaders are worth having in the audit: Microsoft's best practice for support requests, and every hint on
 // throttling that any workload of Graph documents.
 var keptHeaders = []string{
-	"Client-Request-Id", "Content-Length", "Content-Type", "Date", "Location", "RateLimit-Limit", "RateLimit-Remaining",
+	"Client-Request-Id", "Content-Length", "Content-Type", "Date", "Location", "RateLimit", "RateLimit-Limit", "RateLimit-Remaining",
 	"RateLimit-Reset", "Request-Id", "Retry-After", "Www-Authenticate", "X-Ms-Ags-Diagnostic", "X-Ms-Resource-Unit",
 	"X-Ms-Throttle-Information", "X-Ms-Throttle-Limit-Percentage", "X-Ms-Throttle-Scope",
 }
@@ -126,7 +126,7 @@ func (x Exchange) Problem() string {
 	case x.Status == 0 || x.Outcome() == Applied:
 		return ""
 	}
-	if problem := explainError(x.Body); problem != "" {
+	if problem := readError(x.Body).String(); problem != "" {
 		return problem
 	}
 	if text := http.StatusText(x.Status); text != "" {

@@ -38,27 +38,38 @@ func newTransport(connections int, ca *x509.CertPool) *http.Transport {
 // do sends one request and returns what went over the wire. It is the only function that touches the network. It uses
 // the transport itself, because a client would follow redirects, or lose the status of one that it cannot follow.
 func (c *Client) do(ctx context.Context, method, url string, body []byte, id uuid.UUID) Exchange {
-	x := Exchange{Method: method, URL: url, RequestBody: body, ClientRequestID: id, SentAt: time.Now()}
+	x, _ := c.doLarge(ctx, method, url, body, id, maxBody)
+	return x
+}
+
+// doLarge is do for an answer that may be longer than what an Exchange keeps: whole is its body, up to most bytes, and nil
+// if it is longer or broke off.
+func (c *Client) doLarge(ctx context.Context, method, url string, body []byte, id uuid.UUID, most int64) (x Exchange, whole []byte) {
+	x = Exchange{Method: method, URL: url, RequestBody: body, ClientRequestID: id, SentAt: time.Now()}
 	limited, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no complete answer within %s", c.timeout))
 	defer cancel()
 	req, err := c.request(limited, &x)
 	if err != nil {
 		x.Err = err
-		return x
+		return x, nil
 	}
 	transport := c.transport.Load()
 	x.SentAt, x.Sent = time.Now(), true
 	resp, err := transport.RoundTrip(req)
 	if err == nil {
 		x.Status, x.Header = resp.StatusCode, resp.Header
-		x.Body, x.BodyCut, err = readBody(resp.Body)
+		whole, err = readBody(resp.Body, most)
 		resp.Body.Close()
+		x.Body, x.BodyCut = whole[:min(len(whole), maxBody)], len(whole) > maxBody
 	}
 	x.Elapsed = time.Since(x.SentAt)
 	x.Err = explain(limited, ctx, err)
 	c.noteToken(x)
 	c.renew(transport, x.Status)
-	return x
+	if err != nil || int64(len(whole)) > most {
+		whole = nil
+	}
+	return x, whole
 }
 
 // tokenTime is how long a request may be held up by its token. One that waited longer has lost its slot: after a slow
@@ -84,7 +95,9 @@ func (c *Client) request(ctx context.Context, x *Exchange) (*http.Request, error
 	x.token = token.Number
 	req.Header.Set("Authorization", "Bearer "+token.Text.Reveal())
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Content-Type", "application/json")
+	if x.RequestBody != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Header.Set("Client-Request-Id", x.ClientRequestID.String())
 	req.Header.Set("User-Agent", c.userAgent)
 	return req, nil
@@ -124,15 +137,16 @@ const (
 	drainLimit = 256 << 10
 )
 
-// readBody keeps the first 64 KiB and drains a little more, otherwise the connection could not be used again.
-func readBody(body io.Reader) (kept []byte, cut bool, err error) {
-	kept, err = io.ReadAll(io.LimitReader(body, maxBody+1))
-	if len(kept) <= maxBody {
-		return kept, false, err
+// readBody returns up to most bytes and one more that says there are others, and drains a little of those, otherwise the
+// connection could not be used again.
+func readBody(body io.Reader, most int64) (kept []byte, err error) {
+	kept, err = io.ReadAll(io.LimitReader(body, most+1))
+	if int64(len(kept)) <= most {
+		return kept, err
 	}
 	_, err = io.CopyN(io.Discard, body, drainLimit)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return kept[:maxBody], true, err
+	return kept, err
 }

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,9 +20,11 @@ type box struct {
 	ends    time.Time
 	state   ledger.State // of the run, as the last claim saw it
 	stop    string       // why the run must stop
-	flying  int          // claimed and not yet reported
-	lost    bool         // of some row it is not known what was recorded
-	unsent  []report     // claimed, and never left
+	canary  canary
+	waiting string   // what the run is said to wait for
+	flying  int      // claimed and not yet reported
+	lost    bool     // of some row it is not known what was recorded
+	unsent  []report // claimed, and never left
 	reports chan report
 }
 
@@ -39,7 +43,10 @@ const (
 )
 
 func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time) *box {
-	b := &box{w: w, run: run, state: run.State, ends: now.Add(boxTime), reports: make(chan report, maxFlying)}
+	b := &box{
+		w: w, run: run, state: run.State, ends: now.Add(boxTime), waiting: run.Reason, reports: make(chan report, maxFlying),
+		canary: canary{pending: run.Canary == ledger.CanaryPending},
+	}
 	for i := range open {
 		b.rows.put(waitingRow{&open[i], now.Add(due(run.ID, open[i].Row, open[i].Past))})
 	}
@@ -54,11 +61,29 @@ func (b *box) work(ctx context.Context) error {
 			wake, err = b.step(ctx, time.Now())
 		}
 	}
+	if b.stop != "" {
+		// At once, although answers are still awaited: others work on the same run.
+		err = errors.Join(err, b.hold(ctx))
+	}
 	for b.flying > 0 {
 		b.take(<-b.reports)
-		if e := b.settleReports(ctx); err == nil {
-			err = e
-		}
+		err = errors.Join(err, b.settleReports(ctx))
+	}
+	return err
+}
+
+// hold stops the run for a person to look at, because going on would waste its rows on a fault that is not theirs.
+func (b *box) hold(ctx context.Context) error {
+	hold := b.w.ledger.Hold
+	if b.canary.failed {
+		hold = b.w.ledger.HoldForCanary
+	}
+	err := hold(ctx, b.run.ID, b.w.worker, b.stop)
+	if _, other := errors.AsType[*ledger.StateError](err); other {
+		return nil // somebody else has held it meanwhile
+	}
+	if err == nil {
+		b.w.log.Error("run held: "+b.stop, "run", b.run.ID)
 	}
 	return err
 }
@@ -72,18 +97,30 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if over || b.flying == 0 && !b.hasWork() {
 		return time.Time{}, nil
 	}
-	if pause, paused := b.w.pace.Paused(now); paused {
-		return b.until(pause.Until), nil
+	if b.canary.passed {
+		if err := b.w.enqueuer.pass(ctx, b.run.ID); err != nil {
+			return time.Time{}, err
+		}
+		b.canary = canary{}
+	}
+	if wake, err = b.closed(ctx, now); err != nil || !wake.IsZero() {
+		return wake, err
 	}
 	if lead := b.w.pace.Ahead(now); lead > ahead {
 		return b.until(now.Add(lead - ahead)), nil
 	}
 	block := b.w.pace.Block(maxBlock)
+	if b.canary.pending || b.w.pace.Probing() {
+		if b.flying > 0 {
+			return b.ends, nil
+		}
+		block = 1
+	}
 	if b.flying+block > maxFlying {
 		return b.ends, nil // until there is room for a whole block: small claims cost as much as large ones
 	}
 	if batch := b.rows.takeDue(now, block); len(batch) > 0 {
-		return now, b.send(ctx, batch)
+		return now, errors.Join(b.send(ctx, batch), b.says(ctx, ""))
 	}
 	if len(b.rows) > 0 {
 		return b.until(b.rows.next()), nil
@@ -135,7 +172,8 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 			b.rows.put(waitingRow{c.Row, claimedAt.Add(busyWait)})
 		case ledger.Claimed:
 			b.flying++
-			go b.fly(ctx, c, claimedAt, b.w.pace.Slot(time.Now()))
+			f := flight{box: b, claim: c, claimedAt: claimedAt, slot: b.w.pace.Slot(time.Now()), canary: b.canary.pending}
+			go f.fly(ctx)
 		case ledger.Superseded, ledger.Settled:
 		}
 	}
@@ -148,17 +186,15 @@ func (b *box) take(r report) {
 	switch r.kind {
 	case comesAgain:
 		b.rows.put(waitingRow{r.claim.Row, time.Now().Add(r.again)})
-	case tokenless:
-		b.ends = time.Now()
-		b.unsent = append(b.unsent, r)
 	case unsent:
 		b.unsent = append(b.unsent, r)
 	case lost:
 		b.lost = true
 	case settled:
 	}
-	if r.stop != "" {
-		b.stop = r.stop
+	b.canary.take(r)
+	if b.stop == "" {
+		b.stop = cmp.Or(r.stop, b.canary.stop)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// Enqueuer puts runs in. It works nothing.
+// Enqueuer puts runs in, and their slices. It works nothing.
 type Enqueuer struct {
 	pool   *pgxpool.Pool
 	ledger *ledger.Ledger
@@ -30,8 +30,8 @@ func NewEnqueuer(pool *pgxpool.Pool, l *ledger.Ledger) (*Enqueuer, error) {
 	return &Enqueuer{pool: pool, ledger: l, river: client}, nil
 }
 
-// Import takes a run number, then writes the run, its rows and a job for each slice in one transaction: all in or none
-// in. n.ID is set by it. rows is the number of rows imported.
+// Import takes a run number, then writes the run, its rows and the job of its first slice in one transaction: all in or
+// none in. n.ID is set by it. rows is the number of rows imported.
 func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2[userstatus.Row, error]) (run int64, rows int32, err error) {
 	if err := e.ledger.MakeMonths(ctx); err != nil {
 		return 0, 0, err
@@ -40,18 +40,14 @@ func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2
 		return 0, 0, err
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		var last int32
-		if rows, last, err = ledger.Import(ctx, tx, n, source); err != nil {
+		if rows, err = ledger.Import(ctx, tx, n, source); err != nil {
 			return err
 		}
 		if n.Hold {
 			return nil // release inserts the slices
 		}
-		numbers := make([]int32, 0, last/ledger.SliceRows+1)
-		for slice := int32(0); slice*ledger.SliceRows < last; slice++ {
-			numbers = append(numbers, slice)
-		}
-		return insertSlices(ctx, e.river, tx, ledger.Run{ID: n.ID, Tenant: n.Tenant, Priority: n.Priority}, numbers)
+		// The first one brings the canary; the others follow when it has passed.
+		return e.insert(ctx, tx, ledger.Run{ID: n.ID, Tenant: n.Tenant, Priority: n.Priority}, []int32{0})
 	})
 	return n.ID, rows, err
 }
@@ -61,30 +57,43 @@ func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string)
 	if err := e.ledger.Release(ctx, run, actor, reason); err != nil {
 		return err
 	}
-	return reslice(ctx, e.pool, e.ledger, e.river, run)
+	return e.reslice(ctx, run)
 }
 
-// reslice inserts a job for each slice of the run that has open rows and no job. Slices that have one keep it. If it
-// does not get to its end, maintenance does it again.
-func reslice(ctx context.Context, pool *pgxpool.Pool, books *ledger.Ledger, client *river.Client[pgx.Tx], id int64) error {
-	// The search takes seconds in a large run, so it comes before the transaction that keeps the run's state.
-	slices, err := books.OpenSlices(ctx, id)
+// reslice inserts a job for each slice of the run that has open rows and no job; as long as its canary is pending, for the
+// first of them. Slices that have a job keep it. If it does not get to its end, maintenance does it again.
+func (e *Enqueuer) reslice(ctx context.Context, run int64) error {
+	return e.resliceAs(ctx, run, ledger.RunForShare)
+}
+
+// pass notes that the run's canary has passed, and inserts the slices that waited for it.
+func (e *Enqueuer) pass(ctx context.Context, run int64) error {
+	return e.resliceAs(ctx, run, ledger.PassCanary)
+}
+
+// resliceAs inserts the jobs in the transaction in which look reads the run, and keeps its state.
+func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Context, pgx.Tx, int64) (ledger.Run, error)) error {
+	// The search takes seconds in a large run, so it comes before the transaction.
+	slices, err := e.ledger.OpenSlices(ctx, id)
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		run, err := ledger.RunForShare(ctx, tx, id)
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		run, err := look(ctx, tx, id)
 		if err != nil || run.State != ledger.Running {
 			return err
 		}
-		return insertSlices(ctx, client, tx, run, slices)
+		if run.Canary == ledger.CanaryPending {
+			slices = slices[:min(1, len(slices))]
+		}
+		return e.insert(ctx, tx, run, slices)
 	})
 }
 
 // sliceBatch is how many jobs one INSERT carries.
 const sliceBatch = 1000
 
-func insertSlices(ctx context.Context, client *river.Client[pgx.Tx], tx pgx.Tx, run ledger.Run, slices []int32) error {
+func (e *Enqueuer) insert(ctx context.Context, tx pgx.Tx, run ledger.Run, slices []int32) error {
 	opts := &river.InsertOpts{Queue: Queue(run.Tenant), Priority: run.Priority}
 	params := make([]river.InsertManyParams, 0, min(len(slices), sliceBatch))
 	for len(slices) > 0 {
@@ -93,7 +102,7 @@ func insertSlices(ctx context.Context, client *river.Client[pgx.Tx], tx pgx.Tx, 
 		for _, slice := range slices[:n] {
 			params = append(params, river.InsertManyParams{Args: SliceArgs{Run: run.ID, Slice: slice}, InsertOpts: opts})
 		}
-		if _, err := client.InsertManyTx(ctx, tx, params); err != nil {
+		if _, err := e.river.InsertManyTx(ctx, tx, params); err != nil {
 			return fmt.Errorf("insert the slices of run %d: %w", run.ID, err)
 		}
 		slices = slices[n:]

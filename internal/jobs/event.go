@@ -25,5 +25,7 @@ func eventOf(c ledger.Claim, run int64, x graph.Exchange, v verdict) ledger.Even
 		BodyCut:         x.BodyCut,
 		RequestID:       x.RequestID(),
 		Error:           x.Problem(),
+		Spared:          v.spared,
+		Reads:           v.reads,
 	}
 }

@@ -8,12 +8,26 @@ import (
 	"graphpatch/internal/ledger"
 )
 
+// flight is one claimed row on its way to Graph and back.
+type flight struct {
+	*box
+
+	claim     ledger.Claim
+	claimedAt time.Time
+	slot      time.Time
+	canary    bool // applied is not enough: it must read back as it was sent
+}
+
 // report is what became of one claimed row.
 type report struct {
-	claim ledger.Claim
-	kind  reportKind
-	again time.Duration // comesAgain: after this time
-	stop  string
+	claim    ledger.Claim
+	kind     reportKind
+	outcome  string        // settled: with it
+	problem  string        // in Graph's words
+	again    time.Duration // comesAgain: after this time
+	stop     string        // why the whole run must stop
+	failed   bool          // it was the canary, and it failed
+	readBack bool          // it was the canary, and it passed
 }
 
 type reportKind int
@@ -22,58 +36,62 @@ const (
 	settled    reportKind = iota // has its final event
 	comesAgain                   // has an event, and more to come
 	unsent                       // its request never left; to be taken out of flight
-	tokenless                    // unsent, because there was no token: the box is over
 	lost                         // recorded late, or not at all: opening the slice anew will tell
 )
 
-// fly waits for the slot, makes the one request of this attempt, has it recorded and reports.
-func (b *box) fly(ctx context.Context, c ledger.Claim, claimedAt, slot time.Time) {
-	if !b.mayLeave(ctx, claimedAt, slot) {
-		b.reports <- report{claim: c, kind: unsent}
+// fly waits for the slot, makes the one request of this attempt, finds out what it meant, has that recorded and reports.
+func (f *flight) fly(ctx context.Context) {
+	if !f.mayLeave(ctx) {
+		f.reports <- report{claim: f.claim, kind: unsent}
 		return
 	}
-	x := b.w.client.Patch(ctx, c.Row.Target, c.Send, c.ID)
+	x := f.w.client.Patch(ctx, f.claim.Row.Target, f.claim.Send, f.claim.ID)
 	if !x.Sent {
-		b.reports <- report{claim: c, kind: tokenless}
+		f.reports <- report{claim: f.claim, kind: unsent}
 		return
 	}
-	b.pace(x)
-	v := judge(x, b.run.ID, c.Row.Row, c.Row.Past)
-	recorded, ok := b.w.recorder.Record(eventOf(c, b.run.ID, x, v))
+	f.pace(x)
+	v := f.weigh(ctx, x)
+	recorded, ok := f.w.recorder.Record(eventOf(f.claim, f.run.ID, x, v))
+	r := report{claim: f.claim, problem: x.Problem(), stop: v.stop, failed: v.canaryFailed}
 	switch {
 	case !ok || recorded.Late || recorded.Refused != nil:
-		b.reports <- report{claim: c, kind: lost}
+		r.kind = lost
 	case recorded.Settled:
-		b.reports <- report{claim: c, kind: settled}
+		r.kind, r.outcome, r.readBack = settled, v.settles, v.readBack
 	default:
-		b.remember(c.Row, v, x)
-		b.reports <- report{claim: c, kind: comesAgain, again: v.again, stop: v.stop}
+		f.claim.Row.Past = f.claim.Row.Past.Then(ledger.Past{Last: v.outcome, Spared: v.spared, Headers: x.KeptHeaders()}, x.Status)
+		r.kind, r.again = comesAgain, v.again
 	}
+	if v.renew && r.stop == "" {
+		r.stop = f.renew(ctx, x)
+	}
+	f.reports <- r
 }
 
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops, not into a
 // pause, and not so late after its claim that the lease could end before the answer.
-func (b *box) mayLeave(ctx context.Context, claimedAt, slot time.Time) bool {
+func (f *flight) mayLeave(ctx context.Context) bool {
 	for {
-		if slot.Sub(claimedAt) >= ledger.StartWithin {
+		if f.slot.Sub(f.claimedAt) >= ledger.StartWithin {
 			return false // a pause began meanwhile, and the slot lies behind it
 		}
-		if !b.await(ctx, slot) {
+		if !f.await(ctx, f.slot) {
 			return false
 		}
 		now := time.Now()
-		if now.Sub(slot) > maxLate {
-			slot = b.w.pace.Slot(now) // this one is lost
+		if now.Sub(f.slot) > maxLate {
+			f.slot = f.w.pace.Slot(now) // this one is lost
 			continue
 		}
-		_, paused := b.w.pace.Paused(now)
-		return !paused && now.Sub(claimedAt) < ledger.StartWithin
+		_, paused := f.w.pace.Paused(now)
+		return !paused && now.Sub(f.claimedAt) < ledger.StartWithin
 	}
 }
 
-// await waits for the slot; false: the worker stops.
-func (b *box) await(ctx context.Context, slot time.Time) bool {
-	wait := time.Until(slot)
+// await waits for an instant; false: the worker stops.
+func (b *box) await(ctx context.Context, instant time.Time) bool {
+	wait := time.Until(instant)
 	if wait <= 0 {
 		return !isClosed(b.w.stopping) && ctx.Err() == nil // at high rates a timer for each row would show
 	}
@@ -89,7 +107,7 @@ func (b *box) await(ctx context.Context, slot time.Time) bool {
 	}
 }
 
-// pace tells the tenant's pace what Graph said about the rate.
+// pace tells the tenant's pace what an answer said about the rate.
 func (b *box) pace(x graph.Exchange) {
 	switch x.Outcome() {
 	case graph.Throttled:
@@ -97,17 +115,22 @@ func (b *box) pace(x graph.Exchange) {
 		if pause, news := b.w.pace.Throttled(x.SentAt.Add(x.Elapsed), x.SentAt, wait, asked); news {
 			b.w.pauses.log(b.w.log, b.run.Tenant, x, pause)
 		}
-	case graph.Applied:
-		b.w.pace.Succeeded(x.SentAt)
+	case graph.Applied, graph.Rejected, graph.Contended, graph.Unauthorized:
+		b.w.pace.GotThrough(x.SentAt)
+	case graph.Transient, graph.Unknown:
 	}
 }
 
-// remember keeps for the next attempt what the row's events now say.
-func (b *box) remember(row *ledger.OpenRow, v verdict, x graph.Exchange) {
-	row.Past = ledger.Past{Charged: row.Past.Charged, Last: v.outcome, Headers: x.KeptHeaders()}
-	if v.outcome == "transient" || v.outcome == "unknown" {
-		row.Past.Charged++
-	}
+// afterSending bounds what is done about an answer before it is recorded, from when its request left: the claim is a
+// lease of 90 s, and the job of a box has 55 s.
+const afterSending = graph.MaxTimeout + 5*time.Second
+
+// renew has the token renewed that Graph refused, once for everybody who waits. It returns why the run must stop, "" if
+// it can go on or if the box will wait for a token.
+func (f *flight) renew(ctx context.Context, x graph.Exchange) (stop string) {
+	ctx, cancel := context.WithDeadline(ctx, x.SentAt.Add(afterSending))
+	defer cancel()
+	return whyStop(f.w.client.Renew(ctx, x))
 }
 
 func isClosed(c <-chan struct{}) bool {

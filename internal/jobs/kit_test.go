@@ -92,7 +92,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	}
 	k.t.Cleanup(client.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Tenant: tenant, Limit: limit, Client: client, Pool: k.pool,
+		Name: name, Tenant: tenant, Writes: limit, Reads: fast, Client: client, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {

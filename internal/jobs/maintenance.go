@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"graphpatch/internal/ledger"
@@ -24,7 +22,7 @@ const (
 type maintenance struct {
 	river.WorkerDefaults[MaintenanceArgs]
 
-	pool       *pgxpool.Pool
+	enqueuer   *Enqueuer
 	ledger     *ledger.Ledger
 	log        *slog.Logger
 	monthsMade time.Time
@@ -63,9 +61,8 @@ func (m *maintenance) resliceStalled(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := river.ClientFromContext[pgx.Tx](ctx)
 	for _, run := range runs {
-		if err := reslice(ctx, m.pool, m.ledger, client, run); err != nil {
+		if err := m.enqueuer.reslice(ctx, run); err != nil {
 			return err
 		}
 	}

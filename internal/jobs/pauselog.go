@@ -29,7 +29,11 @@ func (p *pauseLog) log(log *slog.Logger, tenant uuid.UUID, x graph.Exchange, pau
 		p.unsaid++
 		return
 	}
-	log.Warn("Graph throttles: the tenant is paused", "tenant", tenant, "status", x.Status,
+	what := "Graph throttles: the tenant is paused"
+	if pause.Down {
+		what = "nothing gets through: the tenant is paused, and its rows wait"
+	}
+	log.Warn(what, "tenant", tenant, "status", x.Status,
 		"for", pause.Until.Sub(now).Round(time.Millisecond), "asked_by_graph", pause.Asked, "pauses_not_logged_before", p.unsaid)
 	p.quietTo, p.unsaid = now.Add(pauseLogEvery), 0
 }

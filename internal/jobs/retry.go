@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -20,22 +21,33 @@ type verdict struct {
 	outcome string        // recorded for the exchange
 	settles string        // the outcome the row is settled with; "" if it comes again
 	again   time.Duration // until it comes again
+	spared  bool          // it costs the row no attempt, although it is transient or unknown
 	stop    string        // why the whole run must stop; "" otherwise
+
+	renew   bool // the token is to be renewed before anything is sent again
+	confirm bool // a read decides: unchanged if the status is as it is wanted
+
+	reads        []ledger.Event // what was read to come to it
+	readBack     bool           // the status was read, and is as it is wanted
+	canaryFailed bool           // stop is about the canary
 }
 
 // judge decides what an exchange means for its row. past is what happened to the row before.
 func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
 	attempt := past.Charged + 1
 	asked, _ := x.RetryAfter()
+	if reason, stops := x.StopsRun(); stops {
+		return verdict{outcome: "refused", stop: fmt.Sprintf("row %d: %s", row, reason)}
+	}
 	switch o := x.Outcome(); o {
 	case graph.Applied, graph.Rejected:
-		return verdict{outcome: string(o), settles: string(o)}
+		return verdict{outcome: string(o), settles: string(o), confirm: x.NothingChanged()}
 	case graph.Throttled:
 		return verdict{outcome: string(o), again: asked}
 	case graph.Unauthorized:
-		return verdict{outcome: string(o), stop: "Graph refused the token: " + x.Problem()}
+		return verdict{outcome: string(o), renew: true}
 	case graph.Contended:
-		if attempt >= maxContended {
+		if past.Contended+1 >= maxContended {
 			return verdict{outcome: "transient", settles: "rejected"}
 		}
 		return verdict{outcome: "transient", again: max(asked, backoff(run, row, attempt))}
@@ -69,7 +81,7 @@ func backoff(run int64, row int32, attempt int) time.Duration {
 // due is how long an open row still has to wait, after what happened to it before; worked out from its events alone.
 func due(run int64, row int32, past ledger.Past) time.Duration {
 	wait, _ := graph.RetryAfterIn(past.Headers)
-	if past.Last == "transient" || past.Last == "unknown" && past.Charged > 1 {
+	if !past.Spared && (past.Last == "transient" || past.Last == "unknown" && past.Charged > 1) {
 		// After the first unknown answer the row has waited for the lease already.
 		wait = max(wait, backoff(run, row, past.Charged))
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -18,15 +19,25 @@ func answered(status int, headers ...string) graph.Exchange {
 	return x
 }
 
+// saying is an answer with an OData error in it.
+func saying(status int, code, message string) graph.Exchange {
+	x := answered(status)
+	x.Body = fmt.Appendf(nil, `{"error":{"code":%q,"message":%q}}`, code, message)
+	return x
+}
+
 func TestJudge(t *testing.T) {
 	broken := graph.Exchange{Sent: true, SentAt: time.Now(), Err: errors.New("connection reset by peer")}
 	for _, c := range []struct {
 		name             string
 		x                graph.Exchange
 		charged          int
+		contended        int
 		outcome, settles string
 		atLeast, atMost  time.Duration
 		stops            bool
+		renews           bool
+		confirms         bool
 	}{
 		{name: "200", x: answered(200), outcome: "applied", settles: "applied"},
 		{name: "204 at the last attempt", x: answered(204), charged: 7, outcome: "applied", settles: "applied"},
@@ -44,13 +55,17 @@ func TestJudge(t *testing.T) {
 		{name: "connection lost", x: broken, outcome: "transient", atLeast: 1600 * time.Millisecond, atMost: 2400 * time.Millisecond},
 		{name: "connection lost at the last attempt", x: broken, charged: 7, outcome: "transient", settles: "failed"},
 		{name: "409", x: answered(409), outcome: "transient", atLeast: 1600 * time.Millisecond, atMost: 2400 * time.Millisecond},
-		{name: "412, third", x: answered(412), charged: 2, outcome: "transient", settles: "rejected"},
+		{name: "412, third", x: answered(412), charged: 4, contended: 2, outcome: "transient", settles: "rejected"},
+		{name: "409, first, after other faults", x: answered(409), charged: 2, outcome: "transient", atLeast: 17 * time.Second, atMost: 27 * time.Second},
 		{name: "202, which Graph does not document", x: answered(202), outcome: "unknown", atLeast: 1600 * time.Millisecond, atMost: 2400 * time.Millisecond},
-		{name: "401", x: answered(401), charged: 7, outcome: "unauthorized", stops: true},
+		{name: "401", x: answered(401), charged: 7, outcome: "unauthorized", renews: true},
+		{name: "a route that is not served", x: saying(400, "No method match route template", ""), outcome: "refused", stops: true},
+		{name: "a missing permission", x: saying(403, "Forbidden", "Application must have one of the following scopes: X"), outcome: "refused", stops: true},
+		{name: "nothing would change", x: saying(400, "BadRequest", "Invalid patch, at least 1 property must be changed."), outcome: "rejected", settles: "rejected", confirms: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := judge(c.x, 202611000001, 17, ledger.Past{Charged: c.charged})
-			if v.outcome != c.outcome || v.settles != c.settles || (v.stop != "") != c.stops {
+			v := judge(c.x, 202611000001, 17, ledger.Past{Charged: c.charged, Contended: c.contended})
+			if v.outcome != c.outcome || v.settles != c.settles || (v.stop != "") != c.stops || v.renew != c.renews || v.confirm != c.confirms {
 				t.Errorf("got %+v", v)
 			}
 			if v.again < c.atLeast || v.again > c.atMost {
@@ -75,6 +90,7 @@ func TestDueIsDerivedFromTheEvents(t *testing.T) {
 		{"transient, with a time", ledger.Past{Charged: 1, Last: "transient", Headers: []byte("Retry-After: 30\r\n")}, 30 * time.Second},
 		{"throttled", ledger.Past{Last: "throttled", Headers: []byte("Retry-After: 9\r\n"), Age: 4 * time.Second}, 5 * time.Second},
 		{"throttled without a time: the tenant's pause decides", ledger.Past{Last: "throttled"}, 0},
+		{"spared: the tenant's pause decides", ledger.Past{Charged: 2, Last: "transient", Spared: true}, 0},
 		{"unknown: the lease has passed", ledger.Past{Charged: 1, Last: "unknown"}, 0},
 		{"unknown again", ledger.Past{Charged: 2, Last: "unknown"}, backoff(run, row, 2)},
 		{"unauthorized, then released", ledger.Past{Last: "unauthorized"}, 0},

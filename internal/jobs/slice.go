@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,17 +22,30 @@ type sliceWorker struct {
 
 	pool     *pgxpool.Pool
 	ledger   *ledger.Ledger
+	enqueuer *Enqueuer
 	recorder *Recorder
 	client   *graph.Client
-	pace     *budget.Pace
+	pace     *budget.Pace // of writes
+	reads    *budget.Pace
 	log      *slog.Logger
 	pauses   pauseLog
+	tokens   tokenLog
 	worker   string
 	stopping <-chan struct{} // closed: send nothing more, finish what is in flight
 }
 
-// tokenWait is how long a tenant waits when there is no token to be had.
-const tokenWait = time.Minute
+// newSliceWorker sets one up; the caller closes its recorder.
+func newSliceWorker(config WorkerConfig, stopping <-chan struct{}) (*sliceWorker, error) {
+	enqueuer, err := NewEnqueuer(config.Pool, config.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	pace := budget.NewPace(config.Writes)
+	return &sliceWorker{
+		pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log),
+		client: config.Client, pace: pace, reads: pace.Beside(config.Reads), log: config.Log, worker: config.Name, stopping: stopping,
+	}, nil
+}
 
 // Work returns River's verdict: nil completes the job, a snooze brings the slice back.
 func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error {
@@ -44,52 +56,44 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 	if run.State != ledger.Running {
 		return w.leave(ctx, job)
 	}
-	if err := w.client.Ready(ctx); err != nil {
-		w.log.Error("nothing is sent: "+err.Error(), "tenant", run.Tenant, "run", run.ID, "again_in", tokenWait)
-		return river.JobSnooze(tokenWait)
-	}
-	first := job.Args.Slice*ledger.SliceRows + 1
-	open, err := w.ledger.Open(ctx, run, first, first+ledger.SliceRows-1)
-	if err != nil {
-		return err
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	for _, row := range open {
-		if !w.client.Serves(row.Target.Route) {
-			reason := fmt.Sprintf("row %d has the route %s, which Graph has in version beta only: set GRAPH_API_VERSION=beta", row.Row, row.Target.Route)
-			return w.hold(ctx, run, reason, job)
-		}
-	}
-	b := newBox(w, run, open, time.Now())
-	err = b.work(ctx)
+	b, err := w.work(ctx, run, job.Args.Slice)
 	switch {
 	case err != nil:
 		return err
-	case b.stop != "":
-		return w.hold(ctx, run, b.stop, job)
-	case b.state != ledger.Running:
+	case b.stop != "" || b.state != ledger.Running:
 		return w.leave(ctx, job)
 	case b.lost:
 		return river.JobSnooze(0)
+	case len(b.rows) == 0 && b.canary.pending:
+		// Nothing of this slice could be the canary: the next slice is to bring it.
+		return w.enqueuer.reslice(ctx, run.ID)
 	case len(b.rows) == 0:
 		return nil
 	}
 	return river.JobSnooze(max(0, time.Until(b.rows.next())))
 }
 
-// hold stops the run for a person to look at, because going on would waste its rows on a fault that is not theirs.
-func (w *sliceWorker) hold(ctx context.Context, run ledger.Run, reason string, job *river.Job[SliceArgs]) error {
-	err := w.ledger.Hold(ctx, run.ID, w.worker, reason)
-	var state *ledger.StateError
-	switch {
-	case err == nil:
-		w.log.Error("run held: "+reason, "run", run.ID)
-	case !errors.As(err, &state): // somebody else may have held it meanwhile
-		return err
+// work opens a slice of a running run and works it for the length of a box.
+func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*box, error) {
+	first := slice*ledger.SliceRows + 1
+	open, err := w.ledger.Open(ctx, run, first, first+ledger.SliceRows-1)
+	if err != nil {
+		return nil, err
 	}
-	return w.leave(ctx, job)
+	b := newBox(w, run, open, time.Now())
+	if b.canary.pending {
+		if err := b.canary.recall(ctx, w.ledger, run.ID); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range open {
+		if !w.client.Serves(row.Target.Route) {
+			b.stop = fmt.Sprintf("row %d has the route %s, which Graph has in version beta only: set GRAPH_API_VERSION=beta", row.Row, row.Target.Route)
+			break
+		}
+	}
+	err = b.work(ctx)
+	return b, err
 }
 
 // leave completes the job of a run that stands still. It looks at the run under a lock that excludes a release: either

@@ -29,7 +29,8 @@ const slicesAtOnce = 3
 type WorkerConfig struct {
 	Name   string // of this process, in claims and events
 	Tenant uuid.UUID
-	Limit  budget.Limit
+	Writes budget.Limit
+	Reads  budget.Limit
 	Client *graph.Client
 	Pool   *pgxpool.Pool  // River's
 	Ledger *ledger.Ledger // over a pool of its own
@@ -46,13 +47,15 @@ type Worker struct {
 
 // NewWorker sets a worker up; nothing is worked before Start.
 func NewWorker(config WorkerConfig) (*Worker, error) {
-	w := &Worker{config: config, stopping: make(chan struct{}), recorder: NewRecorder(config.Ledger, config.Log)}
+	w := &Worker{config: config, stopping: make(chan struct{})}
+	slices, err := newSliceWorker(config, w.stopping)
+	if err != nil {
+		return nil, err
+	}
+	w.recorder = slices.recorder
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &sliceWorker{
-		pool: config.Pool, ledger: config.Ledger, recorder: w.recorder, client: config.Client,
-		pace: budget.NewPace(config.Limit), log: config.Log, worker: config.Name, stopping: w.stopping,
-	})
-	river.AddWorker(workers, &maintenance{pool: config.Pool, ledger: config.Ledger, log: config.Log})
+	river.AddWorker(workers, slices)
+	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, log: config.Log})
 	client, err := river.NewClient(riverpgxv5.New(config.Pool), &river.Config{
 		ID:      config.Name,
 		Workers: workers,

@@ -24,8 +24,8 @@ func TestEveryRowIsSentOnce(t *testing.T) {
 	if p.Applied != 2345 || p.Settled != 2345 {
 		t.Errorf("got %+v", p)
 	}
-	if stats := k.sim.Stats(); stats.Requests != 2345 {
-		t.Errorf("Graph saw %d requests, want 2345", stats.Requests)
+	if stats := k.sim.Stats(); stats.Requests != 2346 {
+		t.Errorf("Graph saw %d requests, want one for each row and the read of the canary", stats.Requests)
 	}
 	k.checkBooks(run, 2345)
 	k.checkStatuses(2345, userstatus.Compliant)
@@ -226,8 +226,8 @@ func TestStopInTheMiddle(t *testing.T) {
 	if n := k.count(`SELECT count(*) FROM in_flight`); n != 0 || p.Unknown != 0 {
 		t.Errorf("%d rows are left in flight, %d unknown", n, p.Unknown)
 	}
-	if sent := k.sim.Stats().Requests; uint64(p.Settled) != sent || p.Settled == 400 {
-		t.Errorf("%d rows settled after %d requests: want the same, and some rows open", p.Settled, sent)
+	if sent := k.sim.Stats().Requests; uint64(p.Settled)+1 != sent || p.Settled == 400 {
+		t.Errorf("%d rows settled after %d requests: want the same and the read of the canary, and some rows open", p.Settled, sent)
 	}
 	k.start(k.workerFor("second", "token", fast))
 	k.await(run, ledger.Finished)

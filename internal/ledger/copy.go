@@ -15,23 +15,23 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// copyRows streams the rows of a run into its month and returns how many Postgres took, and the highest row number.
+// copyRows streams the rows of a run into its month and returns how many Postgres took.
 // It writes COPY's binary format itself, because pgx puts each value into an interface and looks up how its type is
 // encoded: with that, Postgres would wait for the rows and not they for it.
-func copyRows(ctx context.Context, tx pgx.Tx, run int64, rows iter.Seq2[userstatus.Row, error]) (copied int64, last int32, err error) {
+func copyRows(ctx context.Context, tx pgx.Tx, run int64, rows iter.Seq2[userstatus.Row, error]) (copied int64, err error) {
 	s := newCopyStream(run, rows)
 	tag, err := tx.Conn().PgConn().CopyFrom(ctx, s, copyStatement(run))
 	s.close()
 	switch {
 	case s.err != nil:
-		return 0, 0, s.err // Postgres only hands its text back
+		return 0, s.err // Postgres only hands its text back
 	case err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		// pgconn closes the connection when the context ends, and may then say only that it is closed.
-		return 0, 0, fmt.Errorf("copy the rows: %w: %w", ctx.Err(), err)
+		return 0, fmt.Errorf("copy the rows: %w: %w", ctx.Err(), err)
 	case err != nil:
-		return 0, 0, fmt.Errorf("copy the rows: %w", err)
+		return 0, fmt.Errorf("copy the rows: %w", err)
 	}
-	return tag.RowsAffected(), s.last, nil
+	return tag.RowsAffected(), nil
 }
 
 // copyStatement goes straight into the month: the partitioned table would look for the partition row by row.
@@ -53,7 +53,6 @@ type copyStream struct {
 	stop func()
 
 	row   runRow
-	last  int32
 	err   error // the source's
 	ended bool
 	buf   []byte
@@ -99,7 +98,7 @@ func (s *copyStream) fill(enough int) {
 			s.buf = append(s.buf, copyTrailer...)
 			return
 		}
-		s.row.Row, s.last = row, max(s.last, row.Number)
+		s.row.Row = row
 		s.buf = s.row.append(s.buf)
 	}
 }

@@ -47,7 +47,7 @@ func (k *kit) refused(ctx context.Context, e *endless) error {
 	k.t.Helper()
 	n := k.newRun(nil)
 	err := pgx.BeginFunc(ctx, k.pool, func(tx pgx.Tx) error {
-		_, _, err := Import(ctx, tx, n, e.rows)
+		_, err := Import(ctx, tx, n, e.rows)
 		if !e.ended {
 			k.t.Error("the rows go on after the import")
 		}
@@ -104,7 +104,7 @@ func TestServerRefusesARow(t *testing.T) {
 	k := newKit(t)
 	twice := &endless{before: func(int32) error { return nil }}
 	err := pgx.BeginFunc(t.Context(), k.pool, func(tx pgx.Tx) error {
-		_, _, err := Import(t.Context(), tx, k.newRun(nil), func(yield func(userstatus.Row, error) bool) {
+		_, err := Import(t.Context(), tx, k.newRun(nil), func(yield func(userstatus.Row, error) bool) {
 			twice.rows(func(row userstatus.Row, err error) bool {
 				row.Number = 1
 				return yield(row, err)

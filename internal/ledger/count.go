@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -9,8 +10,9 @@ import (
 
 // tally are the events of one run in one commit.
 type tally struct {
-	applied, rejected, failed, unchanged, superseded            int32
-	observed, throttled, unauthorized, transient, unknown, late int32
+	applied, rejected, failed, unchanged, superseded                     int32
+	observed, throttled, unauthorized, refused, transient, unknown, late int32
+	requests                                                             int32 // that certainly reached the wire
 }
 
 func tallyOf(counts map[int64]*tally, run int64) *tally {
@@ -20,6 +22,23 @@ func tallyOf(counts map[int64]*tally, run int64) *tally {
 		counts[run] = t
 	}
 	return t
+}
+
+// count counts an event by the outcome it is recorded with.
+func (t *tally) count(e *Event) {
+	t.add(cmp.Or(e.Settles, e.Outcome))
+	t.countRequest(e)
+}
+
+func (t *tally) countLate(e *Event) {
+	t.late++
+	t.countRequest(e)
+}
+
+func (t *tally) countRequest(e *Event) {
+	if e.Method != "" {
+		t.requests++
+	}
 }
 
 func (t *tally) add(outcome string) { *t.counter(outcome)++ }
@@ -42,6 +61,8 @@ func (t *tally) counter(outcome string) *int32 {
 		return &t.throttled
 	case "unauthorized":
 		return &t.unauthorized
+	case "refused":
+		return &t.refused
 	case "transient":
 		return &t.transient
 	case "unknown":
@@ -63,10 +84,11 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 				applied = applied + $2, rejected = rejected + $3, failed = failed + $4, unchanged = unchanged + $5,
 				superseded = superseded + $6, observed = observed + $7, throttled = throttled + $8,
 				unauthorized = unauthorized + $9, transient = transient + $10, unknown = unknown + $11, late = late + $12,
+				requests = requests + $13, refused = refused + $14,
 				progress_at = clock_timestamp()
 			WHERE run = $1
 			RETURNING settled = rows`, run, t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
-			t.unauthorized, t.transient, t.unknown, t.late).Scan(&done)
+			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused).Scan(&done)
 		if err != nil {
 			return nil, fmt.Errorf("count events of run %d: %w", run, err)
 		}

@@ -12,13 +12,13 @@ import (
 // to after final and outcome, and the values for those.
 const (
 	eventsTable = `unnest($1::uuid[], $2::bigint[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::integer[],
-		$9::text[], $10::text[], $11::bytea[], $12::smallint[], $13::bytea[], $14::bytea[], $15::boolean[], $16::text[], $17::text[])
+		$9::text[], $10::text[], $11::bytea[], $12::smallint[], $13::bytea[], $14::bytea[], $15::boolean[], $16::text[], $17::text[], $18::boolean[])
 		AS x (target, run, row, client_request_id, outcome, settles, sent_at, elapsed_us,
-		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error)`
+		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, spared)`
 	eventColumns = `run, row, final, outcome, client_request_id, sent_at, elapsed_us,
-		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, worker`
+		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, spared, worker`
 	eventSelect = `client_request_id, sent_at, elapsed_us,
-		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, $18`
+		method, url, request_body, status, response_headers, response_body, body_cut, request_id, error, spared, $19`
 )
 
 // eventArgs turns events into the columns of eventsTable.
@@ -36,7 +36,7 @@ func (l *Ledger) eventArgs(events []Event) []any {
 		requests            = make(pgtype.FlatArray[[]byte], n)
 		statuses            = make(pgtype.FlatArray[*int16], n)
 		headers, bodies     = make(pgtype.FlatArray[[]byte], n), make(pgtype.FlatArray[[]byte], n)
-		cuts                = make(pgtype.FlatArray[bool], n)
+		cuts, spared        = make(pgtype.FlatArray[bool], n), make(pgtype.FlatArray[bool], n)
 		requestIDs, errorsS = make(pgtype.FlatArray[*string], n), make(pgtype.FlatArray[*string], n)
 	)
 	for i := range events {
@@ -53,11 +53,11 @@ func (l *Ledger) eventArgs(events []Event) []any {
 		}
 		methods[i], urls[i], requests[i] = text(e.Method), text(e.URL), e.RequestBody
 		headers[i], bodies[i], cuts[i] = e.ResponseHeaders, e.ResponseBody, e.BodyCut
-		requestIDs[i], errorsS[i] = text(e.RequestID), text(e.Error)
+		requestIDs[i], errorsS[i], spared[i] = text(e.RequestID), text(e.Error), e.Spared
 	}
 	return []any{
 		keys, runs, rows, ids, outcomes, settles, sent, elapsed,
-		methods, urls, requests, statuses, headers, bodies, cuts, requestIDs, errorsS, l.worker,
+		methods, urls, requests, statuses, headers, bodies, cuts, requestIDs, errorsS, spared, l.worker,
 	}
 }
 

@@ -15,7 +15,8 @@ func (l *Ledger) Hold(ctx context.Context, run int64, actor, reason string) erro
 	})
 }
 
-// Release lets a held run go on. The caller sees to it that its OpenSlices have jobs.
+// Release lets a held run go on. The caller sees to it that its OpenSlices have jobs. A canary that failed is waived: who
+// releases the run knows.
 func (l *Ledger) Release(ctx context.Context, run int64, actor, reason string) error {
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		return setState(ctx, tx, run, Running, actor, reason, Held)
@@ -42,6 +43,7 @@ func setState(ctx context.Context, tx pgx.Tx, id int64, to State, actor, reason 
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE run SET state = $2, reason = CASE WHEN $2 = 'running' THEN NULL ELSE nullif($3, '') END,
+		       canary = CASE WHEN $2 = 'running' AND canary = 'failed' THEN 'waived' ELSE canary END,
 		       finished_at = CASE WHEN $2 = 'cancelled' THEN clock_timestamp() END
 		WHERE id = $1`, id, to, clean(reason))
 	if err != nil {

@@ -11,28 +11,27 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// Import writes a run and its rows in the caller's transaction: all in or none in. last is the highest row number; the
-// caller adds a slice for each SliceRows of it. The rows are streamed, whatever their number. Partitions must be there
-// (MakeMonths).
-func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.Row, error]) (count, last int32, err error) {
+// Import writes a run and its rows in the caller's transaction: all in or none in. The caller adds the run's slices. The
+// rows are streamed, whatever their number. Partitions must be there (MakeMonths).
+func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.Row, error]) (count int32, err error) {
 	// Held until the commit, for whoever drains: an import under way is work to come.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1, hashtext($2))`, importLock, n.Tenant.String()); err != nil {
-		return 0, 0, fmt.Errorf("announce the import: %w", err)
+		return 0, fmt.Errorf("announce the import: %w", err)
 	}
 	if err := create(ctx, tx, n); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	copied, last, err := copyRows(ctx, tx, n.ID, rows)
+	copied, err := copyRows(ctx, tx, n.ID, rows)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if _, err := tx.Exec(ctx, `INSERT INTO run_count (run, rows) VALUES ($1, $2)`, n.ID, copied); err != nil {
-		return 0, 0, fmt.Errorf("insert the counts: %w", err)
+		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
 	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return int32(copied), last, nil
+	return int32(copied), nil
 }
 
 // importLock is the class of the advisory locks that imports hold, keyed by tenant.

@@ -105,7 +105,7 @@ func TestSameContentTwiceAtOnce(t *testing.T) {
 	first, second := k.newRun(updates), k.newRun(updates)
 	first.Again, second.Again = false, false
 	tx := k.begin()
-	if _, _, err := Import(t.Context(), tx, first, rowsOf(updates)); err != nil {
+	if _, err := Import(t.Context(), tx, first, rowsOf(updates)); err != nil {
 		t.Fatal(err)
 	}
 	refused := make(chan error, 1)
@@ -131,7 +131,7 @@ func TestMonthsAreMadeDuringAnImport(t *testing.T) {
 	k := newKit(t)
 	updates := []userstatus.Update{want(1, userstatus.Compliant)}
 	tx := k.begin()
-	if _, _, err := Import(t.Context(), tx, k.newRun(updates), rowsOf(updates)); err != nil {
+	if _, err := Import(t.Context(), tx, k.newRun(updates), rowsOf(updates)); err != nil {
 		t.Fatal(err)
 	}
 	k.exec(`SET lock_timeout = '5s'`)

@@ -81,7 +81,7 @@ func (k *kit) newRun(updates []userstatus.Update) NewRun {
 
 func (k *kit) importRun(n NewRun, rows iter.Seq2[userstatus.Row, error]) error {
 	return pgx.BeginFunc(k.t.Context(), k.pool, func(tx pgx.Tx) error {
-		_, _, err := Import(k.t.Context(), tx, n, rows)
+		_, err := Import(k.t.Context(), tx, n, rows)
 		return err
 	})
 }

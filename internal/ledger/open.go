@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,10 +23,26 @@ type OpenRow struct {
 
 // Past are the attempts made for a row. The zero Past says there were none.
 type Past struct {
-	Charged int           // transient and unknown answers: those count against the attempts a row has
-	Last    string        // outcome of the last event, "" if there is none
-	Headers []byte        // kept headers of the last answer
-	Age     time.Duration // since the last event, on the database's clock
+	Charged   int           // transient and unknown answers that were not spared: those count against the attempts a row has
+	Contended int           // of those, conflicts: 409, 412, 423
+	Last      string        // outcome of the last attempt, "" if there was none
+	Spared    bool          // the last attempt did not count
+	Headers   []byte        // kept headers of the last answer
+	Age       time.Duration // since the last event, on the database's clock
+}
+
+// Then is the past after one more attempt, of which Last, Spared, Headers and Age are set. status is its answer's, 0 if
+// there was none.
+func (p Past) Then(attempt Past, status int) Past {
+	attempt.Charged, attempt.Contended = p.Charged, p.Contended
+	if attempt.Spared || attempt.Last != "transient" && attempt.Last != "unknown" {
+		return attempt
+	}
+	attempt.Charged++
+	if status == http.StatusConflict || status == http.StatusPreconditionFailed || status == http.StatusLocked {
+		attempt.Contended++
+	}
+	return attempt
 }
 
 // Open returns the rows of a run from first to last that have no final event, in order.
@@ -97,11 +114,11 @@ func (l *Ledger) addPast(ctx context.Context, run int64, open []OpenRow) error {
 		numbers[i] = open[i].Row
 	}
 	rows, err := l.pool.Query(ctx, `
-		SELECT row, outcome, response_headers, clock_timestamp() - recorded_at
-		FROM ( -- of an attempt only its first event: a late answer is no attempt of its own
-			SELECT DISTINCT ON (row, client_request_id) row, outcome, response_headers, recorded_at
+		SELECT row, outcome, spared, coalesce(status, 0), response_headers, clock_timestamp() - recorded_at
+		FROM ( -- of an attempt only its first event: a late answer is no attempt of its own; neither is a read
+			SELECT DISTINCT ON (row, client_request_id) row, outcome, spared, status, response_headers, recorded_at
 			FROM audit_event
-			WHERE run = $1 AND row BETWEEN $2 AND $3 AND row = ANY ($4::integer[])
+			WHERE run = $1 AND row BETWEEN $2 AND $3 AND row = ANY ($4::integer[]) AND method IS DISTINCT FROM 'GET'
 			ORDER BY row, client_request_id, recorded_at
 		) attempts
 		ORDER BY recorded_at`, run, open[0].Row, open[len(open)-1].Row, numbers)
@@ -109,14 +126,11 @@ func (l *Ledger) addPast(ctx context.Context, run int64, open []OpenRow) error {
 		return fmt.Errorf("read past attempts: %w", err)
 	}
 	var row int32
+	var status int
 	var last Past
-	_, err = pgx.ForEachRow(rows, []any{&row, &last.Last, &last.Headers, &last.Age}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&row, &last.Last, &last.Spared, &status, &last.Headers, &last.Age}, func() error {
 		past := index[row]
-		last.Charged = past.Charged
-		if last.Last == "transient" || last.Last == "unknown" {
-			last.Charged++
-		}
-		*past, last.Headers = last, nil
+		*past, last.Headers = past.Then(last, status), nil
 		return nil
 	})
 	if err != nil {

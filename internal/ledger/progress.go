@@ -22,8 +22,10 @@ type Progress struct {
 	Failed       int    `json:"failed"`
 	Unchanged    int    `json:"unchanged"`
 	Superseded   int    `json:"superseded"`
+	Observed     int    `json:"observed"`
 	Throttled    int    `json:"throttled"`
 	Unauthorized int    `json:"unauthorized"`
+	Refused      int    `json:"refused"`
 	Transient    int    `json:"transient"`
 	Unknown      int    `json:"unknown"`
 }
@@ -32,7 +34,7 @@ type Progress struct {
 func (l *Ledger) Progress(ctx context.Context, run int64) (Progress, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT state, coalesce(reason, '') AS reason, rows, settled, applied, rejected, failed, unchanged, superseded,
-		       throttled, unauthorized, transient, unknown
+		       observed, throttled, unauthorized, refused, transient, unknown
 		FROM run JOIN run_count ON run_count.run = run.id
 		WHERE id = $1`, run)
 	if err != nil {
@@ -67,7 +69,7 @@ type Standing struct {
 func (l *Ledger) EndedOrHeld(ctx context.Context, tenant uuid.UUID, since time.Time) ([]Standing, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT r.id, r.state, coalesce(r.reason, '') AS reason, c.rows, c.settled, c.applied, c.rejected, c.failed, c.unchanged,
-		       c.superseded, c.throttled, c.unauthorized, c.transient, c.unknown,
+		       c.superseded, c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown,
 		       EXISTS (SELECT FROM audit_event e
 		               WHERE e.run = r.id AND e.row = 0 AND e.outcome = 'held' AND e.recorded_at >= $2) AS stopped
 		FROM run r JOIN run_count c ON c.run = r.id

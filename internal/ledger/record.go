@@ -33,6 +33,11 @@ type Event struct {
 	BodyCut         bool
 	RequestID       string
 	Error           string
+
+	Spared bool // does not count against the attempts of its row
+
+	// Reads are what was read to decide on this event: attempts of their own, recorded in the same commit.
+	Reads []Event
 }
 
 // Recorded says what an Event has become.
@@ -80,7 +85,7 @@ func (l *Ledger) Record(ctx context.Context, events []Event) (recorded []Recorde
 func (e Event) reduced(refusal error) (less Event, ok bool) {
 	switch {
 	case e.URL != "" || e.RequestBody != nil:
-		e.URL, e.RequestBody, e.ResponseHeaders, e.ResponseBody, e.RequestID = "", nil, nil, nil, ""
+		e.URL, e.RequestBody, e.ResponseHeaders, e.ResponseBody, e.RequestID, e.Reads = "", nil, nil, nil, "", nil
 	case e.Settles != "":
 		e.Settles = ""
 	default:
@@ -108,21 +113,31 @@ func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorde
 	}
 	counts := map[int64]*tally{}
 	recorded = make([]Recorded, len(events))
-	var late []Event
-	for i, e := range events {
-		switch {
-		case !fenced[e.ID]:
+	var late, reads []Event
+	for i := range events {
+		e := &events[i]
+		reads = append(reads, e.Reads...)
+		if !fenced[e.ID] {
 			recorded[i].Late = true
-			late = append(late, e)
-		case e.Settles != "":
-			recorded[i].Settled = true
-			tallyOf(counts, e.Run).add(e.Settles)
-		default:
-			tallyOf(counts, e.Run).add(e.Outcome)
+			late = append(late, *e)
+			continue
 		}
+		recorded[i].Settled = e.Settles != ""
+		tallyOf(counts, e.Run).count(e)
 	}
-	if err := l.insertLate(ctx, tx, late, counts); err != nil {
+	insertedLate, err := l.insertBeside(ctx, tx, late)
+	if err != nil {
 		return nil, nil, err
+	}
+	for _, e := range insertedLate {
+		tallyOf(counts, e.Run).countLate(e)
+	}
+	insertedReads, err := l.insertBeside(ctx, tx, reads)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range insertedReads {
+		tallyOf(counts, e.Run).count(e)
 	}
 	finished, err = l.bump(ctx, tx, counts)
 	return recorded, finished, err
@@ -153,10 +168,11 @@ func (l *Ledger) insertFenced(ctx context.Context, tx pgx.Tx, events []Event) (m
 	return found, err
 }
 
-// insertLate keeps the answers that came after their row had been taken over, once.
-func (l *Ledger) insertLate(ctx context.Context, tx pgx.Tx, late []Event, counts map[int64]*tally) error {
-	if len(late) == 0 {
-		return nil
+// insertBeside inserts events that settle nothing, whatever is in flight: answers that came after their row had been
+// taken over, and reads. It returns those that were not there before.
+func (l *Ledger) insertBeside(ctx context.Context, tx pgx.Tx, events []Event) (inserted []*Event, err error) {
+	if len(events) == 0 {
+		return nil, nil
 	}
 	rows, err := tx.Query(ctx, `
 		INSERT INTO audit_event (`+eventColumns+`)
@@ -166,14 +182,18 @@ func (l *Ledger) insertLate(ctx context.Context, tx pgx.Tx, late []Event, counts
 			SELECT FROM audit_event e
 			WHERE e.run = x.run AND e.row = x.row AND e.client_request_id = x.client_request_id
 			  AND e.outcome IN (x.outcome, x.settles))
-		RETURNING run`, l.eventArgs(late)...)
+		RETURNING client_request_id`, l.eventArgs(events)...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var run int64
-	_, err = pgx.ForEachRow(rows, []any{&run}, func() error {
-		tallyOf(counts, run).add("late")
+	byID := make(map[uuid.UUID]*Event, len(events))
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+	}
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		inserted = append(inserted, byID[id])
 		return nil
 	})
-	return err
+	return inserted, err
 }

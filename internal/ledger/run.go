@@ -49,6 +49,8 @@ type Run struct {
 	State    State
 	Priority int
 	Options  Options
+	Canary   Canary
+	Reason   string // while it is running, what it waits for
 }
 
 // NextRunID takes the next number of this month (UTC), in a commit of its own: a number that an import used and gave
@@ -85,8 +87,9 @@ type querier interface {
 
 func getRun(ctx context.Context, q querier, id int64, lock string) (Run, error) {
 	run := Run{ID: id}
-	err := q.QueryRow(ctx, `SELECT tenant, state, priority, options FROM run WHERE id = $1 `+lock, id).
-		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options)
+	err := q.QueryRow(ctx, `
+		SELECT tenant, state, priority, options, canary, coalesce(reason, '') FROM run WHERE id = $1 `+lock, id).
+		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options, &run.Canary, &run.Reason)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Run{}, fmt.Errorf("run %d: %w", id, ErrNoRun)

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"graphpatch/internal/cli"
+	"graphpatch/internal/graph"
+	"graphpatch/internal/postgres"
+)
+
+// look goes through what must be right before rows can be sent, and notes what it finds.
+type look struct {
+	command *checkCommand
+	found   findings
+	pools   *cli.Pools    // nil without a database
+	client  *graph.Client // nil without a complete configuration
+	tenant  uuid.UUID
+	log     *slog.Logger
+}
+
+// all makes every look that makes sense after the ones before.
+func (l *look) all(ctx context.Context, row *place) {
+	l.database(ctx)
+	if l.configuration(ctx); l.client != nil && l.token(ctx) {
+		l.graph(ctx)
+	}
+	switch {
+	case row == nil:
+	case l.found.failed():
+		l.found.fail("row", "mend what failed first", "not sent")
+	default:
+		l.row(ctx, *row)
+	}
+}
+
+func (l *look) close(ctx context.Context) {
+	if l.client != nil {
+		l.client.Close()
+	}
+	if l.pools == nil {
+		return
+	}
+	if err := l.pools.Close(ctx); err != nil {
+		l.log.Warn("the database was not closed", "error", err)
+	}
+}
+
+func (l *look) database(ctx context.Context) {
+	const check = "database"
+	pools, err := l.command.Connect(ctx, "check")
+	if err != nil {
+		do := "see that the server runs and that DATABASE_URL leads to it"
+		if _, ok := errors.AsType[*postgres.SchemaError](err); ok {
+			do = ""
+		}
+		l.found.fail(check, do, "%v", err)
+		return
+	}
+	l.pools = pools
+	var version string
+	if err := pools.Main.QueryRow(ctx, `SHOW server_version`).Scan(&version); err != nil {
+		l.found.fail(check, "", "ask the server's version: %v", err)
+		return
+	}
+	l.found.ok(check, "PostgreSQL %s, reached and migrated", version)
+}
+
+func (l *look) configuration(ctx context.Context) {
+	const check = "configuration"
+	c := l.command
+	tenant, err := c.ID(ctx)
+	if err != nil {
+		l.found.fail(check, "", "%v", err)
+		return
+	}
+	client, err := c.Client(tenant, sendingOne)
+	if err != nil {
+		l.found.fail(check, "", "%v", err)
+		return
+	}
+	l.client, l.tenant = client, tenant
+	l.found.ok(check, "%s, tenant %s, by %s, at most %s writes and %s reads", client.Base(), tenant, client.Token().Kind, c.WriteLimit, c.ReadLimit)
+}
+
+// sendingOne is how many connections a check needs.
+const sendingOne = 2
+
+// permission is what the app must have been granted; see Microsoft's documentation of the request.
+const permission = "DeviceManagementConfiguration.ReadWrite.All"
+
+// expiresSoon is when a token that nothing renews is worth a warning.
+const expiresSoon = 30 * time.Minute
+
+func (l *look) token(ctx context.Context) bool {
+	const check = "token"
+	if err := l.client.Ready(ctx); err != nil {
+		l.found.fail(check, "", "%v", err)
+		return false
+	}
+	t := l.client.Token()
+	about := []string{string(t.Kind)}
+	if t.App != "" {
+		about = append(about, "app "+t.App)
+	}
+	if t.User != "" {
+		about = append(about, "user "+t.User)
+	}
+	if t.Tenant != uuid.Nil {
+		about = append(about, "tenant "+t.Tenant.String())
+	}
+	left := time.Until(t.Expires)
+	if !t.Expires.IsZero() {
+		about = append(about, fmt.Sprintf("good until %s (%s)", t.Expires.UTC().Format(time.DateTime+" UTC"), left.Round(time.Second)))
+	}
+	text := strings.Join(about, ", ")
+	if t.Kind == graph.BroughtToken && !t.Expires.IsZero() && left < expiresSoon {
+		l.found.warn(check, "bring another one in time, or set credentials that renew themselves", "%s; nothing renews it", text)
+	} else {
+		l.found.ok(check, "%s", text)
+	}
+	l.permission(&t)
+	return true
+}
+
+func (l *look) permission(t *graph.TokenInfo) {
+	const check = "permission"
+	granted := slices.Concat(t.Roles, t.Scopes)
+	switch {
+	case slices.Contains(granted, permission):
+		l.found.ok(check, "%s", strings.Join(granted, ", "))
+	case len(granted) > 0:
+		l.found.fail(check, "grant the app "+permission+" and give it admin consent", "%s is not among what the token has: %s", permission, strings.Join(granted, ", "))
+	case t.Expires.IsZero():
+		l.found.warn(check, "", "the token does not show what it may do")
+	default:
+		l.found.fail(check, "grant the app "+permission+" and give it admin consent", "the token has no permission at all")
+	}
+}
+
+// graph asks the one question that changes nothing: which configurations are there?
+func (l *look) graph(ctx context.Context) {
+	const check = "graph"
+	x, seen, err := l.client.Configurations(ctx, uuid.New())
+	if x.Status != 0 {
+		l.clock(&x)
+	}
+	if err == nil && x.Status == http.StatusOK {
+		l.found.ok(check, "answered in %s, and shows %s", x.Elapsed.Round(time.Millisecond), someConfigurations(seen))
+		return
+	}
+	if reason, stops := x.StopsRun(); stops {
+		l.found.fail(check, "", "%s", reason)
+		return
+	}
+	problem := x.Problem()
+	if err != nil && problem == "" {
+		problem = err.Error()
+	}
+	switch x.Outcome() {
+	case graph.Throttled, graph.Transient:
+		l.found.warn(check, "it passes by itself; try again", "%s", answered(&x, problem))
+	case graph.Unauthorized:
+		l.found.fail(check, "see that the token is for this root of Graph and that the clocks agree", "%s", answered(&x, problem))
+	default:
+		l.found.fail(check, fmt.Sprintf("give Microsoft's support the request-id %s", x.RequestID()), "%s", answered(&x, problem))
+	}
+}
+
+func answered(x *graph.Exchange, problem string) string {
+	if x.Status == 0 {
+		return problem
+	}
+	return fmt.Sprintf("answered %d: %s", x.Status, problem)
+}
+
+func someConfigurations(n int) string {
+	if n == 1 {
+		return "1 device configuration"
+	}
+	return fmt.Sprintf("%d device configurations on its first page", n)
+}
+
+// clockOff is by how much this machine's clock may differ from Graph's: assertions are good for minutes.
+const clockOff = 2 * time.Minute
+
+// clock holds this machine's clock against the answer's Date, which has no fractions of a second.
+func (l *look) clock(x *graph.Exchange) {
+	date, err := http.ParseTime(x.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	off := x.SentAt.Add(x.Elapsed).Sub(date)
+	if math.Abs(off.Seconds()) < clockOff.Seconds() {
+		l.found.ok("clock", "agrees with Graph's")
+		return
+	}
+	l.found.warn("clock", "set it right: logins with a certificate fail otherwise", "this machine's clock is off by %s", off.Round(time.Second))
+}

@@ -1,0 +1,47 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"graphpatch/internal/graph"
+)
+
+// closed says until when nothing can be sent: Graph asked everybody to wait, nothing gets through, or there is no token.
+// The zero time: something can. What lasts is said of the run, for whoever looks at it.
+func (b *box) closed(ctx context.Context, now time.Time) (until time.Time, err error) {
+	if pause, paused := b.w.pace.Paused(now); paused {
+		if pause.Down {
+			err = b.says(ctx, fmt.Sprintf("nothing gets through to Graph since %s; it is tried again, at longest every 5 minutes", clock(pause.Since)))
+		}
+		return b.until(pause.Until), err
+	}
+	limited, cancel := context.WithDeadline(ctx, b.ends)
+	defer cancel()
+	missing := b.w.client.Ready(limited)
+	if missing == nil || ctx.Err() != nil {
+		return time.Time{}, ctx.Err()
+	}
+	b.w.tokens.log(b.w.log, b.run, missing)
+	until = b.ends
+	if token, ok := errors.AsType[*graph.TokenError](missing); ok && token.RetryAt.After(now) {
+		until = b.until(token.RetryAt)
+	}
+	return until, b.says(ctx, missing.Error())
+}
+
+// says notes what the run waits for, "" when it goes on.
+func (b *box) says(ctx context.Context, reason string) error {
+	if reason == b.waiting {
+		return nil
+	}
+	err := b.w.ledger.SetWaiting(ctx, b.run.ID, reason)
+	if err == nil {
+		b.waiting = reason
+	}
+	return err
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.TimeOnly) + " UTC" }

@@ -1,0 +1,40 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"graphpatch/internal/ledger"
+)
+
+// WorkHere works the first slice of a run in this process, without River, until the run stands still or ended or ctx ends:
+// for a run of a few rows that somebody waits for. A worker that gets hold of the same slice does no harm.
+func WorkHere(ctx context.Context, config WorkerConfig, id int64) error {
+	w, err := newSliceWorker(config, ctx.Done())
+	if err != nil {
+		return err
+	}
+	// What is in flight when ctx ends is finished.
+	background := context.WithoutCancel(ctx)
+	defer func() {
+		closing, cancel := context.WithTimeout(background, 10*time.Second)
+		defer cancel()
+		w.recorder.Close(closing)
+	}()
+	for ctx.Err() == nil {
+		run, err := config.Ledger.Run(background, id)
+		if err != nil || run.State != ledger.Running {
+			return err
+		}
+		b, err := w.work(background, run, 0)
+		if err != nil {
+			return err
+		}
+		next := time.Now().Add(busyWait) // somebody else has it
+		if len(b.rows) > 0 {
+			next = b.rows.next()
+		}
+		b.await(ctx, next)
+	}
+	return ctx.Err()
+}

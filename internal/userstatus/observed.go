@@ -1,0 +1,147 @@
+package userstatus
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Observed are the present values of a status, as Graph shows them. A property that Graph leaves out is absent.
+type Observed struct {
+	ID                string
+	UserDisplayName   Value[string]
+	DevicesCount      Value[int32]
+	Status            Value[string] // one of complianceStatus, or a word that came later
+	LastReported      Value[string] // as it was shown
+	UserPrincipalName Value[string]
+}
+
+// ErrNoStatus says that a JSON text is no object of a status.
+var ErrNoStatus = errors.New("it is no deviceConfigurationUserStatus")
+
+// UnmarshalJSON reads a status as Graph shows it: with members it does not know, in any order, and whatever else a later
+// version may add. A known member of another type than documented is an error, and so is an object with none of them.
+func (o *Observed) UnmarshalJSON(text []byte) error {
+	var members struct {
+		ID                   json.RawMessage
+		UserDisplayName      json.RawMessage
+		DevicesCount         json.RawMessage
+		Status               json.RawMessage
+		LastReportedDateTime json.RawMessage
+		UserPrincipalName    json.RawMessage
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return ErrNoStatus
+	}
+	var id Value[string]
+	read := Observed{}
+	err := errors.Join(
+		member("id", &id, members.ID, shown),
+		member("userDisplayName", &read.UserDisplayName, members.UserDisplayName, shown),
+		member("devicesCount", &read.DevicesCount, members.DevicesCount, shownCount),
+		member("status", &read.Status, members.Status, shown),
+		member("lastReportedDateTime", &read.LastReported, members.LastReportedDateTime, shown),
+		member("userPrincipalName", &read.UserPrincipalName, members.UserPrincipalName, shown),
+	)
+	read.ID, _ = id.Get()
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNoStatus, err)
+	case read == Observed{}:
+		return ErrNoStatus
+	}
+	*o = read
+	return nil
+}
+
+// member reads one member; one that is not there leaves the value absent.
+func member[T any](name string, v *Value[T], text json.RawMessage, read func(json.RawMessage) (T, error)) (err error) {
+	switch {
+	case text == nil:
+		return nil
+	case bytes.Equal(text, []byte("null")):
+		*v = Null[T]()
+		return nil
+	}
+	value, err := read(text)
+	if err != nil {
+		return fmt.Errorf("%s is %.80s", name, text)
+	}
+	*v = Of(value)
+	return nil
+}
+
+func shown(text json.RawMessage) (s string, err error) {
+	err = json.Unmarshal(text, &s)
+	return s, err
+}
+
+// shownCount takes 12.0 for 12: it is the same number, however a service writes it.
+func shownCount(text json.RawMessage) (int32, error) {
+	n, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || n != math.Trunc(n) || n < math.MinInt32 || n > math.MaxInt32 {
+		return 0, ErrNoStatus
+	}
+	return int32(n), nil
+}
+
+// Differs returns the wanted properties that Graph does not show as they are wanted: texts are compared exactly, dates as
+// instants, and absent, null and empty are three different things.
+func (w Wanted) Differs(o Observed) Properties {
+	return differs(UserDisplayName, w.UserDisplayName, o.UserDisplayName, equal) |
+		differs(DevicesCount, w.DevicesCount, o.DevicesCount, equal) |
+		differs(Status, w.Status, o.Status, func(want ComplianceStatus, is string) bool { return string(want) == is }) |
+		differs(LastReportedDateTime, w.LastReportedDateTime, o.LastReported, sameInstant) |
+		differs(UserPrincipalName, w.UserPrincipalName, o.UserPrincipalName, equal)
+}
+
+func equal[T comparable](want, is T) bool { return want == is }
+
+func sameInstant(want DateTime, is string) bool {
+	at, err := ParseDateTime(is)
+	// What was wanted was cut to Graph's precision when it was sent.
+	return err == nil && at.Equal(want)
+}
+
+func differs[W, O any](p Properties, want Value[W], is Value[O], same func(W, O) bool) Properties {
+	switch {
+	case want.Absent():
+		return 0
+	case is.Absent(), want.IsNull() != is.IsNull(), !want.IsNull() && !same(want.v, is.v):
+		return p
+	}
+	return 0
+}
+
+// Describe tells a person how what Graph shows differs: status is "unknown", not "compliant".
+func (w Wanted) Describe(differ Properties, o Observed) string {
+	var all []string
+	tell := func(p Properties, is, want string) {
+		if differ&p != 0 {
+			all = append(all, fmt.Sprintf("%s is %s, not %s", p, is, want))
+		}
+	}
+	tell(UserDisplayName, show(o.UserDisplayName), show(w.UserDisplayName))
+	tell(DevicesCount, show(o.DevicesCount), show(w.DevicesCount))
+	tell(Status, show(o.Status), show(w.Status))
+	tell(LastReportedDateTime, show(o.LastReported), show(w.LastReportedDateTime))
+	tell(UserPrincipalName, show(o.UserPrincipalName), show(w.UserPrincipalName))
+	return strings.Join(all, "; ")
+}
+
+func show[T any](v Value[T]) string {
+	switch {
+	case v.Absent():
+		return "not shown"
+	case v.IsNull():
+		return "null"
+	}
+	if n, ok := any(v.v).(int32); ok {
+		return strconv.Itoa(int(n))
+	}
+	return Quote(fmt.Sprint(v.v))
+}
