@@ -71,6 +71,10 @@ func (g Graph) Login(ctx context.Context, w io.Writer) error {
 	config := graph.CredentialConfig{
 		Kind: graph.DeviceCode, Tenant: tenant, ClientID: g.ClientID, Cloud: cloud, CA: ca, CacheFile: g.cacheFile(tenant),
 	}
+	// A login that the worker could not use is not worth a person's time.
+	if _, err := graph.NewTokens(config); err != nil {
+		return Usage(err)
+	}
 	info, err := graph.DeviceLogin(ctx, config, func(message string) error {
 		_, err := fmt.Fprintln(w, Visible(message))
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +95,8 @@ func TestLoginFaults(t *testing.T) {
 	clearEnv(t)
 	g := flags()
 	for _, want := range []string{"which tenant?", "GRAPH_CA_FILE: open /nowhere", "AZURE_CLIENT_ID is not set"} {
-		if err := g.Login(t.Context(), &strings.Builder{}); err == nil || !strings.HasPrefix(err.Error(), want) {
+		err := g.Login(t.Context(), io.Discard)
+		if coded, ok := errors.AsType[*Error](err); !ok || coded.Code != ExitUsage || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		switch {
@@ -135,5 +137,16 @@ func TestUnsetIsEmpty(t *testing.T) {
 	}
 	if _, err := parser.Parse(nil); err != nil || g.CAFile != "" || g.TokenCache != "" {
 		t.Errorf("got %q and %q, %v", g.CAFile, g.TokenCache, err)
+	}
+}
+
+func TestHelpShowsNoSecret(t *testing.T) {
+	clearEnv(t)
+	for _, name := range []string{"GRAPH_ACCESS_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER"} {
+		t.Setenv(name, "hidden-4711")
+	}
+	var said strings.Builder
+	if code := run("test", "", &struct{ Graph }{}, []string{"--help"}, Streams{Out: &said, Err: &said}); code != ExitDone || strings.Contains(said.String(), "hidden-4711") {
+		t.Errorf("got %d, %s", code, said.String())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"graphpatch/internal/graph"
 )
@@ -196,5 +197,12 @@ func TestTokenInfo(t *testing.T) {
 	after.User, after.Expires, after.Roles, after.Scopes = "ada@contoso.example", end, []string{"A.Read", "B.Write"}, []string{"C", "D"}
 	if diff := cmp.Diff(client.Token(), after); diff != "" {
 		t.Errorf("after (-got +want):\n%s", diff)
+	}
+	brought := graph.TokenInfo{Kind: graph.BroughtToken, Tenant: tenant, App: "client-1", Scopes: []string{"C"}}
+	if diff := cmp.Diff(graph.StaticToken(jwt(`{"tid":"`+tenant.String()+`","azp":"client-1","scp":"C"}`)).Info(), brought); diff != "" {
+		t.Errorf("brought along (-got +want):\n%s", diff)
+	}
+	if diff := cmp.Diff(graph.StaticToken(token).Info(), graph.TokenInfo{Kind: graph.BroughtToken}, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("opaque (-got +want):\n%s", diff)
 	}
 }

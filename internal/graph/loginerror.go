@@ -68,7 +68,7 @@ func (f loginFacts) explain(ctx context.Context, err error, now time.Time) error
 	if network := explainNetwork(err); network != "" {
 		return &loginError{text: f.hide(network)}
 	}
-	return &loginError{text: f.hide(err.Error())}
+	return &loginError{text: f.hide(strings.Join(strings.Fields(err.Error()), " "))} // MSAL likes lines
 }
 
 // oauthError is how a login service refuses.
@@ -147,34 +147,32 @@ func (f loginFacts) hide(text string) string {
 	return credentialField.ReplaceAllString(text, "${1}"+hidden)
 }
 
-// explainNetwork says why the login service was not reached, empty when that was not the fault. Of the error's own words
-// only the host is shown.
+// explainNetwork says why the login service was not reached, empty when that was not the fault.
 func explainNetwork(err error) string {
+	request, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return ""
+	}
 	host := "the login service"
-	if request, ok := errors.AsType[*url.Error](err); ok {
-		if u, parseErr := url.Parse(request.URL); parseErr == nil && u.Host != "" {
-			host = u.Host
-		}
+	if u, parseErr := url.Parse(request.URL); parseErr == nil && u.Host != "" {
+		host = u.Host
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
 		return "the proxy cannot be reached: look at HTTPS_PROXY and NO_PROXY: " + op.Err.Error()
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return fmt.Sprintf("there is no host %s, or no name service: look at AZURE_AUTHORITY_HOST, GRAPH_CLOUD and this machine's network", dns.Name)
 	}
 	if why := explainCertificate(err); why != "" {
 		return host + " shows a certificate that is not trusted: " + why
 	}
-	switch timeout, ok := errors.AsType[net.Error](err); {
+	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return host + " refuses connections: look at AZURE_AUTHORITY_HOST, firewalls and HTTPS_PROXY"
-	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
+	case request.Timeout():
 		return host + " did not answer in time: look at firewalls and HTTPS_PROXY"
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return host + " cannot be reached: " + op.Error()
-	}
-	return ""
+	return host + " cannot be reached: " + request.Err.Error()
 }
 
 func explainCertificate(err error) string {
