@@ -82,7 +82,7 @@ func (c *checkCommand) Run(ctx context.Context, streams cli.Streams) error {
 		}
 		row = &at
 	}
-	l := look{command: c, log: slog.New(slog.NewTextHandler(streams.Err, nil))}
+	l := look{command: c, log: slog.New(slog.DiscardHandler)}
 	defer l.close(ctx)
 	l.all(ctx, row)
 	if err := ctx.Err(); err != nil {
@@ -103,7 +103,7 @@ func (f findings) write(w io.Writer, output string) error {
 	}
 	table := cli.NewTable(cli.Column{}, cli.Column{}, cli.Column{Fit: cli.Wrap})
 	for _, one := range f {
-		for i, line := range strings.Split(one.Found, "\n") {
+		for i, line := range strings.Split(strings.ReplaceAll(one.Found, "\t", "  "), "\n") {
 			if i == 0 {
 				table.Add(string(one.Result), one.Check, line)
 				continue

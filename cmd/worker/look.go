@@ -166,25 +166,23 @@ func (l *look) graph(ctx context.Context) {
 	if err != nil && problem == "" {
 		problem = err.Error()
 	}
-	switch x.Outcome() {
-	case graph.Throttled, graph.Transient:
-		l.found.warn(check, "it passes by itself; try again", "%s", answered(&x, problem))
-	case graph.Unauthorized:
-		l.found.fail(check, "see that the token is for this root of Graph and that the clocks agree", "%s", answered(&x, problem))
+	switch outcome := x.Outcome(); {
+	case x.Status == 0:
+		l.found.fail(check, "see that the network leads there: GRAPH_CLOUD, GRAPH_BASE_URL, HTTPS_PROXY, firewalls", "%s: %s", l.client.Base(), problem)
+	case outcome == graph.Throttled, outcome == graph.Transient:
+		l.found.warn(check, "it passes by itself; try again", "answered %d: %s", x.Status, problem)
+	case outcome == graph.Unauthorized:
+		l.found.fail(check, "see that the token is for this root of Graph and that the clocks agree", "answered %d: %s", x.Status, problem)
 	default:
-		l.found.fail(check, fmt.Sprintf("give Microsoft's support the request-id %s", x.RequestID()), "%s", answered(&x, problem))
+		l.found.fail(check, fmt.Sprintf("give Microsoft's support the request-id %s", x.RequestID()), "answered %d: %s", x.Status, problem)
 	}
-}
-
-func answered(x *graph.Exchange, problem string) string {
-	if x.Status == 0 {
-		return problem
-	}
-	return fmt.Sprintf("answered %d: %s", x.Status, problem)
 }
 
 func someConfigurations(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "no device configurations"
+	case 1:
 		return "1 device configuration"
 	}
 	return fmt.Sprintf("%d device configurations on its first page", n)

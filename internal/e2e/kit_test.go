@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -256,10 +257,17 @@ func get[T any](k *kit, url string) []T {
 // request is one line of the simulator's log.
 type request struct {
 	At              time.Time
+	Method          string
 	Path            string
 	ClientRequestID string
 	Body            string
 	Status          int
+}
+
+// patches are the updates that Graph saw; a run's canary is also read.
+func patches(k *kit, root string) []request {
+	k.tb.Helper()
+	return slices.DeleteFunc(get[request](k, root+"/_sim/requests"), func(r request) bool { return r.Method != "PATCH" })
 }
 
 // sample writes a CSV of that many rows and returns its path.

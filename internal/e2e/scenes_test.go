@@ -135,7 +135,7 @@ func TestExampleFile(t *testing.T) {
 		t.Errorf("the drain does not name run %s: %s", run, drained)
 	}
 	checkState(k, root, file)
-	requests := get[request](k, root+"/_sim/requests")
+	requests := patches(k, root)
 	if len(requests) != 40 {
 		t.Errorf("Graph saw %d requests, want 40", len(requests))
 	}
@@ -275,7 +275,7 @@ func TestKilledWorker(t *testing.T) {
 	if n := count(`SELECT count(*) FROM audit_event WHERE outcome = 'unknown'`); n != left {
 		t.Errorf("%d rows are named as unknown, %d were in flight", n, left)
 	}
-	for _, r := range get[request](k, root+"/_sim/requests") {
+	for _, r := range patches(k, root) {
 		if n := count(`SELECT count(*) FROM audit_event WHERE client_request_id = $1`, r.ClientRequestID); n != 1 {
 			t.Errorf("request %s has %d events", r.ClientRequestID, n)
 		}
@@ -360,7 +360,7 @@ func TestEmbeddedServerIsShared(t *testing.T) {
 	}
 	k.ok("enqueue", "release", run)
 	k.until("the released run is finished", func() bool { return runs(k)[0]["state"] == "finished" })
-	if n := len(get[request](k, root+"/_sim/requests")); n != 80 {
+	if n := len(patches(k, root)); n != 80 {
 		t.Errorf("Graph saw %d requests, want 80", n)
 	}
 	if code := worker.end(syscall.SIGINT); code != 0 {
@@ -420,7 +420,7 @@ func TestTermFinishesWhatIsInFlight(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM in_flight), (SELECT count(*) FROM audit_event WHERE final)`).Scan(&flying, &events); err != nil {
 		t.Fatal(err)
 	}
-	if sent := len(get[request](k, root+"/_sim/requests")); flying != 0 || events != sent || sent == 1000 {
+	if sent := len(patches(k, root)); flying != 0 || events != sent || sent == 1000 {
 		t.Errorf("%d in flight, %d settled, %d sent", flying, events, sent)
 	}
 }
