@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,7 +18,7 @@ import (
 // Database are the flags that say where the database is.
 type Database struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres 14 or newer. Not set: a private server made of the installed PostgreSQL programs."`
-	DataDir     string `name:"data-dir" env:"GRAPHPATCH_DATA_DIR" type:"path" placeholder:"DIR" help:"Where the private server keeps its data, instead of your data home."`
+	DataDir     string `name:"data-dir" env:"GRAPHPATCH_DATA_DIR" placeholder:"DIR" help:"Where the private server keeps its data, instead of your data home."`
 }
 
 // Format writes the flags without the URL, which may hold a password.
@@ -31,7 +32,15 @@ func (d Database) Format(f fmt.State, _ rune) {
 
 // Open opens the database; Close the result when done.
 func (d Database) Open(ctx context.Context, program string) (*postgres.Database, error) {
-	return postgres.Open(ctx, postgres.Config{URL: d.DatabaseURL, DataDir: d.DataDir, ApplicationName: "graphpatch " + program})
+	dir := d.DataDir
+	if dir != "" {
+		// Not kong's type path: for that, a variable that is set and empty means the current folder.
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, fmt.Errorf("GRAPHPATCH_DATA_DIR: %w", err)
+		}
+	}
+	return postgres.Open(ctx, postgres.Config{URL: d.DatabaseURL, DataDir: dir, ApplicationName: "graphpatch " + program})
 }
 
 // Pools are the connections a command works with.

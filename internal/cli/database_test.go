@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"graphpatch/internal/postgres"
 	"graphpatch/internal/postgres/pgtest"
 )
@@ -68,6 +70,21 @@ func TestDatabaseThatIsNoDatabase(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hidden-4711") {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// A variable that is set and empty, as compose files pass them on, says nothing; least of all the current folder.
+func TestEmptyDataDirIsNone(t *testing.T) {
+	clearEnv(t)
+	var flags struct {
+		Database `embed:""`
+	}
+	parser, err := kong.New(&flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(nil); err != nil || flags.DataDir != "" {
+		t.Errorf("got %q, %v", flags.DataDir, err)
 	}
 }
 
