@@ -69,7 +69,16 @@ func (b *box) work(ctx context.Context) error {
 		b.take(<-b.reports)
 		err = errors.Join(err, b.settleReports(ctx))
 	}
-	return err
+	return errors.Join(err, b.pass(ctx))
+}
+
+// pass notes that the canary has passed, and lets the other slices begin.
+func (b *box) pass(ctx context.Context) error {
+	if !b.canary.passed {
+		return nil
+	}
+	b.canary = canary{}
+	return b.w.enqueuer.pass(ctx, b.run.ID)
 }
 
 // hold stops the run for a person to look at, because going on would waste its rows on a fault that is not theirs.
@@ -90,18 +99,12 @@ func (b *box) hold(ctx context.Context) error {
 
 // step sends what can be sent now and returns when to look again; the zero time ends the box.
 func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err error) {
-	if err := b.settleReports(ctx); err != nil {
+	if err := errors.Join(b.settleReports(ctx), b.pass(ctx)); err != nil {
 		return time.Time{}, err
 	}
 	over := b.stop != "" || b.state != ledger.Running || !now.Before(b.ends) || isClosed(b.w.stopping)
 	if over || b.flying == 0 && !b.hasWork() {
 		return time.Time{}, nil
-	}
-	if b.canary.passed {
-		if err := b.w.enqueuer.pass(ctx, b.run.ID); err != nil {
-			return time.Time{}, err
-		}
-		b.canary = canary{}
 	}
 	if wake, err = b.closed(ctx, now); err != nil || !wake.IsZero() {
 		return wake, err
