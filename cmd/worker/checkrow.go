@@ -127,10 +127,15 @@ func (l *look) sendRow(ctx context.Context, books *ledger.Ledger, n ledger.NewRu
 	if run, _, err = enqueuer.Import(ctx, n, one); err != nil {
 		return 0, err
 	}
+	shared, err := l.command.OpenBudget(ctx, l.pools, l.tenant, l.client)
+	if err != nil {
+		return run, err
+	}
+	defer shared.Close()
 	ctx, cancel := context.WithTimeout(ctx, rowTime)
 	defer cancel()
 	return run, jobs.WorkHere(ctx, jobs.WorkerConfig{
-		Name: workerName(), Tenant: l.tenant, Writes: l.command.WriteLimit, Reads: l.command.ReadLimit, Client: l.client,
+		Name: workerName(), Tenant: l.tenant, Budget: shared, Client: l.client,
 		Pool: l.pools.Main, Ledger: books, Log: l.log,
 	}, run)
 }

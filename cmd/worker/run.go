@@ -40,11 +40,16 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
+	shared, err := c.OpenBudget(ctx, pools, tenant, client)
+	if err != nil {
+		return err
+	}
+	defer shared.Close()
 	name := workerName()
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenant: tenant, Writes: c.WriteLimit, Reads: c.ReadLimit, Client: client, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenant: tenant, Budget: shared, Client: client, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err

@@ -2,21 +2,12 @@ package budget_test
 
 import (
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"graphpatch/internal/budget"
+	"graphpatch/internal/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
-
-// at is an instant of a story, in seconds after noon.
-func at(seconds float64) time.Time {
-	return noon.Add(time.Duration(seconds * float64(time.Second)))
-}
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func mustParse(t testing.TB, text string) budget.Limit {
 	t.Helper()

@@ -127,10 +127,10 @@ func TestNoLimitIsNoLicence(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%v made a pace", limit)
+					t.Errorf("%v has an interval", limit)
 				}
 			}()
-			budget.NewPace(limit)
+			limit.Interval()
 		}()
 	}
 }

@@ -47,6 +47,7 @@ func (d Database) Open(ctx context.Context, program string) (*postgres.Database,
 type Pools struct {
 	Main   *pgxpool.Pool // River's, and whatever is no ledger's
 	Ledger *pgxpool.Pool // nil for a command that only reads
+	budget *pgxpool.Pool // nil for a command that sends nothing
 	db     *postgres.Database
 }
 
@@ -103,7 +104,7 @@ const closeTime = 30 * time.Second
 
 // Close closes the pools and lets go of an embedded server, also after an interrupt.
 func (p *Pools) Close(ctx context.Context) error {
-	for _, pool := range []*pgxpool.Pool{p.Main, p.Ledger} {
+	for _, pool := range []*pgxpool.Pool{p.Main, p.Ledger, p.budget} {
 		if pool != nil {
 			pool.Close()
 		}

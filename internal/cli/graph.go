@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"graphpatch/internal/budget"
 	"graphpatch/internal/graph"
+	"graphpatch/internal/postgres"
 )
 
 // Tenant are the flags that say whose statuses are meant, and in which cloud.
@@ -99,5 +101,20 @@ func (g Graph) Client(tenant uuid.UUID, connections int) (*graph.Client, error) 
 	return graph.New(graph.Config{
 		Root: root, Version: g.APIVersion, Timeout: g.Timeout, Tokens: tokens, Connections: connections, CA: ca,
 		UserAgent: "graphpatch/" + Version,
+	})
+}
+
+// unnamed is the app in the budget when nothing names it: all such processes share what one app may do.
+const unnamed = "unnamed"
+
+// OpenBudget takes part in the budget of the tenant and the app that the client is for; Close it before the pools. The
+// limit on the writes of all apps of a tenant is twice an app's, as Microsoft documents it.
+func (g Graph) OpenBudget(ctx context.Context, pools *Pools, tenant uuid.UUID, client *graph.Client) (b *budget.Budget, err error) {
+	if pools.budget, err = pools.db.Pool(ctx, postgres.BudgetConfig()); err != nil {
+		return nil, err
+	}
+	return budget.Open(ctx, budget.Config{
+		Tenant: tenant, App: cmp.Or(client.Token().App, unnamed), Writes: g.WriteLimit, Reads: g.ReadLimit,
+		TenantWrites: budget.Limit{Requests: 2 * g.WriteLimit.Requests, Window: g.WriteLimit.Window}, Pool: pools.budget,
 	})
 }

@@ -29,6 +29,13 @@ func (x Exchange) Usage() (used float64, ok bool) {
 	return max(used, 0), ok
 }
 
+// ThrottlesTenant reports whether the answer says that the limit of all apps of the tenant was met, not that of this one.
+// The scope comes before a slash, as in Tenant/Write/…; Tenant_Application is this app in this tenant.
+func (x Exchange) ThrottlesTenant() bool {
+	scope, _, _ := strings.Cut(x.Header.Get("X-Ms-Throttle-Scope"), "/")
+	return strings.EqualFold(strings.TrimSpace(scope), "Tenant")
+}
+
 const (
 	// wholePercent tells a fraction (documented, 0.8 to 1.8) from percent: nobody is at five times a limit.
 	wholePercent  = 5

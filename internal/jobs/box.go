@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"graphpatch/internal/budget"
 	"graphpatch/internal/ledger"
 )
 
@@ -18,8 +20,9 @@ type box struct {
 	run     ledger.Run
 	rows    waiting
 	ends    time.Time
-	state   ledger.State // of the run, as the last claim saw it
-	stop    string       // why the run must stop
+	slots   []budget.Slot // taken, and no row is claimed for them yet
+	state   ledger.State  // of the run, as the last claim saw it
+	stop    string        // why the run must stop
 	canary  canary
 	waiting string   // what the run is said to wait for
 	flying  int      // claimed and not yet reported
@@ -33,11 +36,8 @@ const (
 	// more than these as unknown.
 	maxFlying = 200
 	maxBlock  = 100
-	// ahead is how far slots are taken in advance. A row that is claimed too long before its slot would be too late.
+	// ahead is how long before its slot a row is claimed at most: others may want it, and a crash names it as unknown.
 	ahead = time.Second
-	// maxLate is how late a slot may be used. Later, the request would slip into a window whose slots others have; the
-	// limit has twice as much in hand.
-	maxLate = 100 * time.Millisecond
 	// busyWait is when a row comes again whose target is in flight elsewhere.
 	busyWait = time.Second
 )
@@ -65,6 +65,7 @@ func (b *box) work(ctx context.Context) error {
 		// At once, although answers are still awaited: others work on the same run.
 		err = errors.Join(err, b.hold(ctx))
 	}
+	b.w.budget.Writes.GiveBack(b.slots)
 	for b.flying > 0 {
 		b.take(<-b.reports)
 		err = errors.Join(err, b.settleReports(ctx))
@@ -109,26 +110,47 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if wake, err = b.closed(ctx, now); err != nil || !wake.IsZero() {
 		return wake, err
 	}
-	if lead := b.w.pace.Ahead(now); lead > ahead {
-		return b.until(now.Add(lead - ahead)), nil
-	}
-	block := b.w.pace.Block(maxBlock)
-	if b.canary.pending || b.w.pace.Probing() {
-		if b.flying > 0 {
-			return b.ends, nil
-		}
+	block := min(maxBlock, b.rows.due(now))
+	alone := b.canary.pending || b.w.budget.Probing()
+	switch {
+	case block == 0 && len(b.rows) > 0:
+		return b.until(b.rows.next()), nil
+	case block == 0, alone && b.flying > 0:
+		return b.ends, nil
+	case alone:
 		block = 1
-	}
-	if b.flying+block > maxFlying {
+	case b.flying+block > maxFlying:
 		return b.ends, nil // until there is room for a whole block: small claims cost as much as large ones
 	}
-	if batch := b.rows.takeDue(now, block); len(batch) > 0 {
-		return now, errors.Join(b.send(ctx, batch), b.says(ctx, ""))
+	if wake = b.takeSlots(ctx, now, block); !wake.IsZero() {
+		return b.until(wake), nil
 	}
-	if len(b.rows) > 0 {
-		return b.until(b.rows.next()), nil
+	return now, errors.Join(b.send(ctx, b.rows.takeDue(now, len(b.slots))), b.says(ctx, ""))
+}
+
+// takeSlots has up to so many slots taken of which the first comes soon; otherwise it returns when to look again.
+func (b *box) takeSlots(ctx context.Context, now time.Time, most int) (wake time.Time) {
+	b.slots = slices.DeleteFunc(b.slots, func(s budget.Slot) bool { return s.At.Before(now) })
+	if len(b.slots) == 0 {
+		var err error
+		if b.slots, wake, err = b.w.budget.Writes.Take(ctx, now, most); err != nil {
+			b.w.troubles.log(b.w.log, "no slots from the budget", err)
+		}
 	}
-	return b.ends, nil
+	switch {
+	case len(b.slots) == 0:
+		return later(wake, now.Add(time.Millisecond))
+	case b.slots[0].At.Sub(now) > ahead:
+		return b.slots[0].At.Add(-ahead)
+	}
+	return time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // hasWork reports whether a row will be due before the box is over.
@@ -157,7 +179,7 @@ func (b *box) wait(ctx context.Context, wake time.Time) error {
 	return nil
 }
 
-// send claims a batch and sends what it got, each row at its own slot.
+// send claims a batch, at most one row for each slot that was taken, and sends what it got, each row at its own slot.
 func (b *box) send(ctx context.Context, batch []waitingRow) error {
 	wishes := make([]ledger.Wish, len(batch))
 	for i, row := range batch {
@@ -169,17 +191,21 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 		return err
 	}
 	b.state = state
+	b.w.budget.Writes.Needs(time.Since(claimedAt))
 	for _, c := range claims {
 		switch c.Fate {
 		case ledger.Busy:
 			b.rows.put(waitingRow{c.Row, claimedAt.Add(busyWait)})
 		case ledger.Claimed:
 			b.flying++
-			f := flight{box: b, claim: c, claimedAt: claimedAt, slot: b.w.pace.Slot(time.Now()), canary: b.canary.pending}
+			f := flight{box: b, claim: c, claimedAt: claimedAt, slot: b.slots[0], canary: b.canary.pending}
+			b.slots = b.slots[1:]
 			go f.fly(ctx)
 		case ledger.Superseded, ledger.Settled:
 		}
 	}
+	b.w.budget.Writes.GiveBack(b.slots)
+	b.slots = nil
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // closed says until when nothing can be sent: Graph asked everybody to wait, nothing gets through, or there is no token.
 // The zero time: something can. What lasts is said of the run, for whoever looks at it.
 func (b *box) closed(ctx context.Context, now time.Time) (until time.Time, err error) {
-	if pause, paused := b.w.pace.Paused(now); paused {
+	if pause, paused := b.w.budget.Paused(now); paused {
 		switch {
 		case pause.Down:
 			err = b.says(ctx, fmt.Sprintf("nothing gets through to Graph since %s; it is tried again, at longest every 5 minutes", clock(pause.Since)))
@@ -27,7 +27,7 @@ func (b *box) closed(ctx context.Context, now time.Time) (until time.Time, err e
 	if missing == nil || ctx.Err() != nil {
 		return time.Time{}, ctx.Err()
 	}
-	b.w.tokens.log(b.w.log, b.run, missing)
+	b.w.tokens.log(b.w.log, "nothing is sent", missing)
 	until = b.ends
 	if token, ok := errors.AsType[*graph.TokenError](missing); ok && token.RetryAt.After(now) {
 		until = b.until(token.RetryAt)

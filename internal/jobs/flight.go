@@ -2,8 +2,10 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"graphpatch/internal/budget"
 	"graphpatch/internal/graph"
 	"graphpatch/internal/ledger"
 )
@@ -14,7 +16,7 @@ type flight struct {
 
 	claim     ledger.Claim
 	claimedAt time.Time
-	slot      time.Time
+	slot      budget.Slot
 	canary    bool // applied is not enough: it must read back as it was sent
 }
 
@@ -50,7 +52,7 @@ func (f *flight) fly(ctx context.Context) {
 		f.reports <- report{claim: f.claim, kind: unsent}
 		return
 	}
-	f.pace(x)
+	f.pace(ctx, f.w.budget.Writes, f.slot, x)
 	v := f.weigh(ctx, x)
 	recorded, ok := f.w.recorder.Record(eventOf(f.claim, f.run.ID, x, v))
 	r := report{claim: f.claim, problem: x.Problem(), stop: v.stop, failed: v.canaryFailed}
@@ -72,21 +74,11 @@ func (f *flight) fly(ctx context.Context) {
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops, not into a
 // pause, and not so late after its claim that the lease could end before the answer.
 func (f *flight) mayLeave(ctx context.Context) bool {
-	for {
-		if f.slot.Sub(f.claimedAt) >= ledger.StartWithin {
-			return false // a pause began meanwhile, and the slot lies behind it
-		}
-		if !f.await(ctx, f.slot) {
-			return false
-		}
-		now := time.Now()
-		if now.Sub(f.slot) > maxLate {
-			f.slot = f.w.pace.Slot(now) // this one is lost
-			continue
-		}
-		_, paused := f.w.pace.Paused(now)
-		return !paused && now.Sub(f.claimedAt) < ledger.StartWithin
+	if !f.await(ctx, f.slot.At) {
+		return false
 	}
+	now := time.Now()
+	return f.w.budget.Writes.Due(f.slot, now) && now.Sub(f.claimedAt) < ledger.StartWithin
 }
 
 // await waits for an instant; false: the worker stops.
@@ -107,17 +99,33 @@ func (b *box) await(ctx context.Context, instant time.Time) bool {
 	}
 }
 
-// pace tells the tenant's pace what an answer said about the rate.
-func (b *box) pace(x graph.Exchange) {
+// pace tells the budget what an answer to the request of a slot said about the rate.
+func (b *box) pace(ctx context.Context, lane *budget.Lane, slot budget.Slot, x graph.Exchange) {
 	switch x.Outcome() {
 	case graph.Throttled:
-		wait, asked := x.RetryAfter()
-		if pause, news := b.w.pace.Throttled(x.SentAt.Add(x.Elapsed), x.SentAt, wait, asked); news {
-			b.w.pauses.log(b.w.log, b.run.Tenant, x, pause)
-		}
+		wait, _ := x.RetryAfter()
+		pause, news, err := lane.Throttled(ctx, x.SentAt.Add(x.Elapsed), slot, budget.Throttle{
+			Wait: wait, Tenant: x.ThrottlesTenant(), Reason: fmt.Sprintf("Graph answered %d", x.Status),
+		})
+		b.paused(x, pause, news, err)
 	case graph.Applied, graph.Rejected, graph.Contended, graph.Unauthorized:
-		b.w.pace.GotThrough(x.SentAt)
+		b.w.budget.GotThrough(slot)
 	case graph.Transient, graph.Unknown:
+	}
+	if used, ok := x.Usage(); ok {
+		if err := lane.Used(ctx, used); err != nil {
+			b.w.troubles.log(b.w.log, "Graph's hint about the limit could not be shared", err)
+		}
+	}
+}
+
+// paused says what an answer has led to. What other processes could not be told yet, they will be.
+func (b *box) paused(x graph.Exchange, pause budget.Pause, news bool, err error) {
+	if err != nil {
+		b.w.troubles.log(b.w.log, "a pause could not be shared yet", err)
+	}
+	if news {
+		b.w.pauses.log(b.w.log, b.run.Tenant, x, pause)
 	}
 }
 

@@ -91,8 +91,16 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 		k.t.Fatal(err)
 	}
 	k.t.Cleanup(client.Close)
+	shared, err := budget.Open(k.t.Context(), budget.Config{
+		Tenant: tenant, App: token, Writes: limit, Reads: fast, Pool: k.newPool(postgres.BudgetConfig()),
+		TenantWrites: budget.Limit{Requests: 2 * limit.Requests, Window: limit.Window},
+	})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Tenant: tenant, Writes: limit, Reads: fast, Client: client, Pool: k.pool,
+		Name: name, Tenant: tenant, Budget: shared, Client: client, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {

@@ -25,11 +25,11 @@ type sliceWorker struct {
 	enqueuer *Enqueuer
 	recorder *Recorder
 	client   *graph.Client
-	pace     *budget.Pace // of writes
-	reads    *budget.Pace
+	budget   *budget.Budget
 	log      *slog.Logger
 	pauses   pauseLog
-	tokens   tokenLog
+	tokens   troubleLog
+	troubles troubleLog
 	worker   string
 	stopping <-chan struct{} // closed: send nothing more, finish what is in flight
 }
@@ -40,10 +40,9 @@ func newSliceWorker(config WorkerConfig, stopping <-chan struct{}) (*sliceWorker
 	if err != nil {
 		return nil, err
 	}
-	pace := budget.NewPace(config.Writes)
 	return &sliceWorker{
 		pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log),
-		client: config.Client, pace: pace, reads: pace.Beside(config.Reads), log: config.Log, worker: config.Name, stopping: stopping,
+		client: config.Client, budget: config.Budget, log: config.Log, worker: config.Name, stopping: stopping,
 	}, nil
 }
 

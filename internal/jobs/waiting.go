@@ -25,10 +25,14 @@ func (q *waiting) put(row waitingRow) {
 	*q = slices.Insert(*q, at, row)
 }
 
+// due is how many rows' time has come.
+func (q waiting) due(now time.Time) int {
+	return sort.Search(len(q), func(i int) bool { return q[i].due.After(now) })
+}
+
 // takeDue takes up to most rows whose time has come.
 func (q *waiting) takeDue(now time.Time, most int) []waitingRow {
-	n := sort.Search(len(*q), func(i int) bool { return (*q)[i].due.After(now) })
-	n = min(n, most)
+	n := min(q.due(now), most)
 	taken := (*q)[:n:n]
 	*q = (*q)[n:]
 	return taken

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"graphpatch/internal/budget"
 	"graphpatch/internal/graph"
 	"graphpatch/internal/ledger"
 	"graphpatch/internal/userstatus"
@@ -24,7 +25,7 @@ func (f *flight) weigh(ctx context.Context, x graph.Exchange) verdict {
 		return f.readBack(ctx, v)
 	case v.confirm:
 		return f.confirm(ctx, v)
-	case v.outcome == string(graph.Transient) && x.Outcome() == graph.Transient && f.w.pace.Faltered(f.claim.Row.Key):
+	case v.outcome == string(graph.Transient) && x.Outcome() == graph.Transient && f.w.budget.Faltered(f.claim.Row.Key):
 		return f.probe(ctx, x, v)
 	}
 	return v
@@ -42,8 +43,8 @@ func (r reading) found() bool { return r.known || r.Outcome() == graph.Rejected 
 
 // read reads the row's status once, on the read budget. It is an attempt of its own, which v keeps for the record.
 func (f *flight) read(ctx context.Context, v *verdict) reading {
-	slot := f.w.reads.Slot(time.Now())
-	if deadline, _ := ctx.Deadline(); slot.After(deadline) || !f.await(ctx, slot) {
+	slot, ok := f.readSlot(ctx)
+	if !ok {
 		return reading{}
 	}
 	id := uuid.New()
@@ -51,9 +52,33 @@ func (f *flight) read(ctx context.Context, v *verdict) reading {
 	if !x.Sent {
 		return reading{}
 	}
-	f.pace(x)
+	f.pace(ctx, f.w.budget.Reads, slot, x)
 	v.reads = append(v.reads, readingOf(f.claim, f.run.ID, id, x))
 	return reading{Exchange: x, present: present, known: err == nil && x.Outcome() == graph.Applied}
+}
+
+// readSlot waits for the slot of one read; ok is false when there is none in time, or the worker stops.
+func (f *flight) readSlot(ctx context.Context) (slot budget.Slot, ok bool) {
+	lane := f.w.budget.Reads
+	deadline, _ := ctx.Deadline()
+	for {
+		now := time.Now()
+		slots, wake, err := lane.Take(ctx, now, 1)
+		if err != nil {
+			f.w.troubles.log(f.w.log, "no slots from the budget", err)
+		}
+		wake = later(wake, now.Add(time.Millisecond))
+		if len(slots) > 0 {
+			wake = slots[0].At
+		}
+		if wake.After(deadline) || !f.await(ctx, wake) {
+			lane.GiveBack(slots)
+			return slot, false
+		}
+		if len(slots) > 0 && lane.Due(slots[0], time.Now()) {
+			return slots[0], true
+		}
+	}
 }
 
 // looks are when a canary is read back, counted from its answer: what is written may take a moment to be seen.
@@ -131,9 +156,8 @@ func (f *flight) probe(ctx context.Context, x graph.Exchange, v verdict) verdict
 		return v
 	}
 	v.spared, v.settles, v.again = true, "", 0
-	if pause, news := f.w.pace.Down(time.Now(), x.SentAt); news {
-		f.w.pauses.log(f.w.log, f.run.Tenant, x, pause)
-	}
+	pause, news, err := f.w.budget.Writes.Down(ctx, time.Now(), f.slot)
+	f.paused(x, pause, news, err)
 	return v
 }
 

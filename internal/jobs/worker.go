@@ -29,8 +29,7 @@ const slicesAtOnce = 3
 type WorkerConfig struct {
 	Name   string // of this process, in claims and events
 	Tenant uuid.UUID
-	Writes budget.Limit
-	Reads  budget.Limit
+	Budget *budget.Budget
 	Client *graph.Client
 	Pool   *pgxpool.Pool  // River's
 	Ledger *ledger.Ledger // over a pool of its own

@@ -45,6 +45,13 @@ func LedgerConfig(maxConns int32) PoolConfig {
 	}
 }
 
+// BudgetConfig describes the pool on which slots are reserved: a few
+// statements at a time, which are made good if a crash loses the last of them,
+// so that they need not wait for the disk.
+func BudgetConfig() PoolConfig {
+	return PoolConfig{Name: "budget", MaxConns: 3, Params: map[string]string{"synchronous_commit": "off"}}
+}
+
 // Pool opens a pool and tries it once, so that a parameter the server refuses
 // is known at once. The caller closes the pool before the Database.
 func (d *Database) Pool(ctx context.Context, cfg PoolConfig) (*pgxpool.Pool, error) {
