@@ -85,7 +85,7 @@ func TestEveryFaultOfGraph(t *testing.T) {
 			fmt.Fprintf(&csv, "%s,u%d,compliant\n", f.kind, n)
 		}
 	}
-	k.env["GRAPH_TIMEOUT"] = "3s"
+	k.env["GRAPH_TIMEOUT"] = "5s"
 	root := k.simulator("--script="+k.write("script.yaml", script.String()), "--slow-body-time=1s")
 	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", k.write("rows.csv", csv.String())))
 	if r := k.run("worker", "--drain"); r.code != 3 {
@@ -99,30 +99,41 @@ func TestEveryFaultOfGraph(t *testing.T) {
 			stories[e.Row] = append(stories[e.Row], e)
 		}
 	}
+	faulted := map[string]string{}
+	for _, r := range get[request](k, root+"/_sim/requests") {
+		faulted[r.ClientRequestID] = r.Fault
+		if !told[r.ClientRequestID] {
+			t.Errorf("%s, answered %d, has no event", r.Path, r.Status)
+		}
+	}
 	met := map[string]int{}
 	for row, story := range stories {
 		f := all[story[0].Configuration]
-		switch got := tell(story); got {
-		case f.story:
-			met[f.kind]++
+		before := met[f.kind]
+		for _, e := range story {
+			if faulted[e.ClientRequestID] != "" {
+				met[f.kind]++
+			}
+		}
+		want := f.story
+		if met[f.kind] == before {
+			want = "applied!"
+		}
+		// On a busy machine a row may be too slow as well, and a row that comes again soon may meet the same fault twice.
+		if got := tell(story); got != want && got != "transient "+want && got != "throttled "+want && got != "transient transient applied!" {
+			t.Errorf("row %d of %s: got %q, want %q", row, f.kind, got, want)
+		}
+		if faulted[story[0].ClientRequestID] != "" {
 			checkWait(t, row, f, story)
-		case "applied!":
-		default:
-			t.Errorf("%s, row %d: got %q, want %q or that it was not met", f.kind, row, got, f.story)
 		}
 	}
 	for kind, f := range all {
-		if want := f.times; met[kind] != want && f.story != "applied!" {
-			t.Errorf("%d rows met %s, want %d", met[kind], kind, want)
+		if met[kind] != f.times {
+			t.Errorf("%d requests met %s, want %d", met[kind], kind, f.times)
 		}
 	}
 	if len(stories) != rows*len(all) {
 		t.Errorf("%d rows have events, want %d", len(stories), rows*len(all))
-	}
-	for _, r := range get[request](k, root+"/_sim/requests") {
-		if !told[r.ClientRequestID] {
-			t.Errorf("%s, answered %d, has no event", r.Path, r.Status)
-		}
 	}
 }
 
