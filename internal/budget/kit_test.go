@@ -4,12 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"graphpatch/internal/budget"
+	"graphpatch/internal/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 

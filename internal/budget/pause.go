@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -10,7 +11,9 @@ type Pause struct {
 	Since   time.Time // when the last throttled answer came that was news
 	Until   time.Time
 	Asked   bool // Graph named the time; otherwise it comes from the backoff
-	Strikes int  // throttled answers in a row that came without a time
+	Down    bool // nothing got through, which is as good as being asked to wait
+	Strikes int  // answers in a row that asked for a pause without naming a time
+	Reason  string
 }
 
 // Paused returns the pause in force at now, if there is one.
@@ -64,10 +67,10 @@ func (p *Pace) Succeeded(sent time.Time) {
 func (p Pause) isBefore(sent time.Time) bool { return !sent.Before(p.Until) }
 
 // backoff adds up to a quarter of jitter, so that processes do not come back as one.
-func backoff(strikes int) time.Duration {
-	wait := maxBackoff
-	if doublings := strikes - 1; doublings < 9 {
-		wait = min(maxBackoff, firstBackoff<<doublings)
-	}
-	return wait + rand.N(wait/4+1)
+func backoff(strikes int) time.Duration { return backoffAt(strikes, rand.Float64()) }
+
+// backoffAt is the backoff with a share of its jitter, from 0 to 1, in whole microseconds.
+func backoffAt(strikes int, jitter float64) time.Duration {
+	wait := min(maxBackoff.Seconds(), math.Pow(2, float64(min(strikes-1, 9)))*firstBackoff.Seconds())
+	return time.Duration(wait*(1+jitter/4)*1e6) * time.Microsecond
 }
