@@ -8,7 +8,12 @@ import (
 	"graphpatch/internal/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain runs the tests, or is one of the processes of a test.
+func TestMain(m *testing.M) {
+	if !isPart() {
+		pgtest.Main(m)
+	}
+}
 
 var noon = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 
