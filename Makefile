@@ -6,7 +6,7 @@
 PROGRAMS       := worker enqueue audit graphsim
 VERSION        ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BENCH          ?= .
-BENCH_PACKAGES ?= ./internal/e2e/...
+BENCH_PACKAGES ?= ./internal/e2e/... ./internal/budget/...
 
 # The linter is pinned, checksummed and built like any other Go code, in a
 # module of its own because its dependencies are not ours.

@@ -168,9 +168,10 @@ END
 $$;
 
 -- Pauses an app, or all apps of its tenant, and tells them. wait is what Graph asked for, NULL when it named no time.
+-- too_many: the rate was too high, so it falls; that the service is busy says nothing about the rate.
 CREATE FUNCTION budget_strike(
     of_tenant uuid, of_app text, of_class text, whole_tenant boolean, slot timestamptz,
-    wait interval, jitter double precision, is_down boolean, why text,
+    wait interval, jitter double precision, is_down boolean, too_many boolean, why text,
     OUT news boolean, OUT mine budget, OUT at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -182,7 +183,7 @@ BEGIN
     at := clock_timestamp();
     FOR was IN SELECT * FROM budget WHERE tenant = of_tenant AND (whole_tenant OR app = of_app) ORDER BY app, class LOOP
         b := budget_struck(was, slot, wait, jitter, is_down, why, at);
-        IF b.paused_since > was.paused_since AND b.class = of_class AND b.app <> '' AND NOT is_down THEN
+        IF b.paused_since > was.paused_since AND b.class = of_class AND b.app <> '' AND too_many THEN
             b.factor := budget_lower(b.factor, b.factor_at, at);
             b.factor_at := at;
         END IF;

@@ -11,7 +11,7 @@ import (
 const (
 	maxLate      = 100 * time.Millisecond
 	maxJitter    = 25 * time.Millisecond
-	tokensPerOne = 1000
+	tokensPerOne = 100_000_000
 )
 
 // backstop is what no clock and no database can move: the full limit, kept by each process for itself. It judges slots
@@ -29,7 +29,7 @@ type backstop struct {
 
 func newBackstop(limit Limit) *backstop {
 	interval := limit.Interval()
-	// Thousandths, because the limiter's burst is a whole number.
+	// Small parts of a request, because the limiter's burst is a whole number of tokens.
 	burst := tokensPerOne + int(maxJitter*tokensPerOne/interval)
 	return &backstop{limiter: rate.NewLimiter(tokensPerOne*rate.Every(interval), burst)}
 }

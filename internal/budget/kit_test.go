@@ -7,7 +7,12 @@ import (
 	"graphpatch/internal/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain runs the tests, or is one of the processes of a test.
+func TestMain(m *testing.M) {
+	if !isPart() {
+		pgtest.Main(m)
+	}
+}
 
 func mustParse(t testing.TB, text string) budget.Limit {
 	t.Helper()

@@ -112,9 +112,17 @@ func (l *Lane) wake() time.Time {
 // notYet is before any pause: the database's epoch.
 var notYet = time.Unix(0, 0)
 
+// linger is how long a statement waits for callers that wake at the same instant as the first. Slots are asked for early
+// enough that it costs nothing, and otherwise the first one's wish alone would be the turn of the process.
+const linger = 2 * time.Millisecond
+
 // ask makes one statement after the other, while callers wait for one.
 func (l *Lane) ask(ctx context.Context) {
 	for {
+		select {
+		case <-ctx.Done():
+		case <-time.After(linger):
+		}
 		l.mu.Lock()
 		now := l.b.now()
 		if now.Before(l.wake()) {

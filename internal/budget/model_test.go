@@ -58,7 +58,7 @@ func reserve(mine, above *line, want int, at time.Time, lead, horizon time.Durat
 
 func (r line) struck(b blow, lower bool, at time.Time, jitter float64) (after line, news bool) {
 	before := r.Halt
-	if r.Halt, news = before.struck(b, at, jitter); news && lower && !b.down {
+	if r.Halt, news = before.struck(b, at, jitter); news && lower && b.tooMany {
 		r.Factor, r.FactorAt = lowerFactor(r.Factor, r.FactorAt, at), at
 	}
 	if r.Halt != before {
@@ -248,7 +248,7 @@ func (s *tale) reserve(app, class string) string {
 
 func (s *tale) strike(app, class string) string {
 	mine := s.rows[app+"/"+class]
-	b := blow{slot: mine.Halt.Until.Add(time.Duration(s.random.IntN(3)-1) * time.Second), tenant: s.random.IntN(3) == 0, down: s.random.IntN(4) == 0, reason: "429"}
+	b := blow{slot: mine.Halt.Until.Add(time.Duration(s.random.IntN(3)-1) * time.Second), tenant: s.random.IntN(3) == 0, down: s.random.IntN(4) == 0, tooMany: s.random.IntN(2) == 0, reason: "429"}
 	var wait *time.Duration
 	if s.random.IntN(2) == 0 {
 		b.wait = time.Duration(1+s.random.IntN(3e6)) * time.Microsecond
@@ -256,8 +256,8 @@ func (s *tale) strike(app, class string) string {
 	}
 	jitter := s.random.Float64()
 	var news bool
-	s.scan(`SELECT news, at FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		[]any{s.tenant, app, class, b.tenant, b.slot, wait, jitter, b.down, b.reason}, &news, &s.at)
+	s.scan(`SELECT news, at FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		[]any{s.tenant, app, class, b.tenant, b.slot, wait, jitter, b.down, b.tooMany, b.reason}, &news, &s.at)
 	for key, r := range s.rows {
 		a, c, _ := cutKey(key)
 		if a != app && !b.tenant {

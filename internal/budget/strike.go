@@ -22,7 +22,9 @@ type blow struct {
 	wait   time.Duration // what Graph asked for; 0 when it named no time
 	tenant bool          // it is meant for all apps of the tenant
 	down   bool          // nothing gets through
-	reason string
+	// tooMany says that the rate was too high: it falls.
+	tooMany bool
+	reason  string
 }
 
 // struck is what a halt becomes by an answer that comes at an instant. The answer is news when its slot lies after the

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"graphpatch/internal/budget"
@@ -105,7 +106,7 @@ func (b *box) pace(ctx context.Context, lane *budget.Lane, slot budget.Slot, x g
 	case graph.Throttled:
 		wait, _ := x.RetryAfter()
 		pause, news, err := lane.Throttled(ctx, x.SentAt.Add(x.Elapsed), slot, budget.Throttle{
-			Wait: wait, Tenant: x.ThrottlesTenant(), Reason: fmt.Sprintf("Graph answered %d", x.Status),
+			Wait: wait, Tenant: x.ThrottlesTenant(), TooMany: x.Status == http.StatusTooManyRequests, Reason: fmt.Sprintf("Graph answered %d", x.Status),
 		})
 		b.paused(x, pause, news, err)
 	case graph.Applied, graph.Rejected, graph.Contended, graph.Unauthorized:
