@@ -18,9 +18,8 @@ const (
 	notLicensed = "the tenant is not set up for this: it needs an active Intune licence"
 )
 
-// stops are the answers that concern the whole run. Sources: public reports of Intune's unrouted PATCHes; OData's own
-// error for unknown segments; Microsoft's documentation of Graph's authorization errors and the words that Intune answers
-// with; public reports from tenants without a licence.
+// stops are the answers that concern the whole run. The route code, "Request not applicable" and the words about scopes
+// stand in public reports; OData services and Microsoft's documentation of Graph's authorization errors use the others.
 var stops = []stop{
 	{http.StatusBadRequest, "No method match route template", notServed},
 	{http.StatusBadRequest, "Resource not found for the segment", notServed},

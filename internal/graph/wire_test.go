@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"graphpatch/internal/graph"
 )
 
@@ -178,9 +180,17 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	client := newClient(t, configFor(server.URL))
-	first, second := patch(t, client), patch(t, client)
-	if first.Outcome() != graph.Applied || second.Outcome() != graph.Transient || requests.Load() != 2 {
-		t.Errorf("%s, then %s (%v), after %d requests", first.Outcome(), second.Outcome(), second.Err, requests.Load())
+	get := func(t testing.TB, client *graph.Client) graph.Exchange {
+		t.Helper()
+		x, _, _ := client.Get(t.Context(), plain(), uuid.New())
+		return x
+	}
+	for _, request := range []func(testing.TB, *graph.Client) graph.Exchange{patch, get} {
+		requests.Store(0)
+		first, second := patch(t, client), request(t, client)
+		if first.Outcome() != graph.Applied || second.Outcome() != graph.Transient || requests.Load() != 2 {
+			t.Errorf("%s, then %s %s (%v), after %d requests", first.Outcome(), second.Method, second.Outcome(), second.Err, requests.Load())
+		}
 	}
 }
 
