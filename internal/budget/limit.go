@@ -68,6 +68,12 @@ func (l Limit) Interval() time.Duration {
 // PerSecond is the rate that keeps any window within the limit, in requests per second.
 func (l Limit) PerSecond() float64 { return float64(time.Second) / float64(l.Interval()) }
 
+// Times is the limit of so many that have this one each.
+func (l Limit) Times(n int) Limit {
+	l.Requests = min(maxRequests, l.Requests*n)
+	return l
+}
+
 // Time returns how long n requests take at the limit, at most the 292 years of a Duration.
 func (l Limit) Time(n int) time.Duration {
 	interval := l.Interval()

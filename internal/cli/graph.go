@@ -115,6 +115,6 @@ func (g Graph) OpenBudget(ctx context.Context, pools *Pools, tenant uuid.UUID, c
 	}
 	return budget.Open(ctx, budget.Config{
 		Tenant: tenant, App: cmp.Or(client.Token().App, unnamed), Writes: g.WriteLimit, Reads: g.ReadLimit,
-		TenantWrites: budget.Limit{Requests: 2 * g.WriteLimit.Requests, Window: g.WriteLimit.Window}, Pool: pools.budget,
+		TenantWrites: g.WriteLimit.Times(2), Pool: pools.budget,
 	})
 }

@@ -42,7 +42,7 @@ func BenchmarkWork(b *testing.B) {
 // rate returns the requests per second that the simulator saw, and the requests.
 func (k *kit) rate(root string, want int) (float64, []request) {
 	k.tb.Helper()
-	requests := get[request](k, root+"/_sim/requests")
+	requests := patches(k, root)
 	if len(requests) != want {
 		k.tb.Fatalf("the simulator saw %d requests, want %d", len(requests), want)
 	}

@@ -34,7 +34,7 @@ type box struct {
 const (
 	// maxFlying bounds the rows that one slice has in flight; maxBlock those that one claim takes: a crash names no
 	// more than these as unknown.
-	maxFlying = 200
+	maxFlying = 500
 	maxBlock  = 100
 	// ahead is how long before its slot a row is claimed at most: others may want it, and a crash names it as unknown.
 	ahead = time.Second

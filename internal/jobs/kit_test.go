@@ -93,7 +93,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	k.t.Cleanup(client.Close)
 	shared, err := budget.Open(k.t.Context(), budget.Config{
 		Tenant: tenant, App: token, Writes: limit, Reads: fast, Pool: k.newPool(postgres.BudgetConfig()),
-		TenantWrites: budget.Limit{Requests: 2 * limit.Requests, Window: limit.Window},
+		TenantWrites: limit.Times(2),
 	})
 	if err != nil {
 		k.t.Fatal(err)
