@@ -18,10 +18,19 @@ import (
 type runCommand struct {
 	Drain     bool   `help:"End when no run of the tenant has anything left to do. Held runs are named, not waited for."`
 	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz."`
+	Attempts  int    `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
 	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
 
 	cli.Graph
 	cli.Database
+}
+
+// Validate reports what does not go together; kong calls it.
+func (c *runCommand) Validate() error {
+	if c.Attempts < 1 || c.Attempts > 100 {
+		return fmt.Errorf("--attempts %d: use 1 to 100", c.Attempts)
+	}
+	return nil
 }
 
 // Run works until ctx ends, or until nothing is left to do.
@@ -49,7 +58,7 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenant: tenant, Budget: shared, Client: client, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenant: tenant, Budget: shared, Attempts: c.Attempts, Client: client, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err

@@ -442,6 +442,7 @@ func TestVersionsAndUsage(t *testing.T) {
 		{[]string{"worker", "--tenant=contoso"}, "neither a GUID nor a domain"},
 		{[]string{"worker", "--tenant=" + tenant}, "no credentials for Graph: set one of"},
 		{[]string{"worker", "--tenant=" + tenant, "--write-limit=fast"}, "100/20s"},
+		{[]string{"worker", "--tenant=" + tenant, "--attempts=0"}, "--attempts 0: use 1 to 100"},
 		{[]string{"enqueue", "csv", "nowhere.csv", "--tenant=" + tenant}, "no such file"},
 		{[]string{"enqueue", "csv", "-", "--tenant=" + tenant, "--priority=7"}, "--priority 7: use 1 to 4"},
 		{[]string{"enqueue", "csv", "-", "--tenant=" + tenant, "--hold", "--wait"}, "--hold and --wait"},

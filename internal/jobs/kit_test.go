@@ -42,6 +42,7 @@ type kit struct {
 	root     string
 	route    string // of the rows that enqueue imports
 	version  string // of Graph, for workers
+	attempts int    // that workers give a row
 }
 
 func newKit(t *testing.T, config graphsim.Config) *kit {
@@ -100,7 +101,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	}
 	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Tenant: tenant, Budget: shared, Client: client, Pool: k.pool,
+		Name: name, Tenant: tenant, Budget: shared, Attempts: k.attempts, Client: client, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {

@@ -68,6 +68,22 @@ func TestBadRowsAreNoOutage(t *testing.T) {
 	}
 }
 
+// A row that meets nothing but passing faults is given up in the end, and the run ends with it.
+func TestARowIsGivenUp(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, graphsim.Config{Faults: faults(t, "500:method=PATCH:status="+user(2))})
+	k.attempts = 2
+	run := k.enqueue(3, userstatus.Compliant)
+	k.start(k.workerFor("w", "token", fast))
+	if p := k.await(run, ledger.Finished); p.Failed != 1 || p.Applied != 2 {
+		t.Errorf("got %+v", p)
+	}
+	if got := k.outcomes(run, 2); got != "transient failed!" {
+		t.Errorf("got %q", got)
+	}
+	k.checkBooks(run, 3)
+}
+
 // A status that Graph will not change because nothing would change is as it is wanted: once a read says so.
 func TestNothingToChange(t *testing.T) {
 	t.Parallel()

@@ -9,11 +9,11 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// maxAttempts is how many transient or unknown answers a row may get before it is given up; maxContended the same for
-// conflicts, which have been seen to pass on a second try or never.
+// DefaultAttempts is how many transient or unknown answers a row may get before it is given up, unless somebody says
+// otherwise; maxContended the same for conflicts, which have been seen to pass on a second try or never.
 const (
-	maxAttempts  = 8
-	maxContended = 3
+	DefaultAttempts = 8
+	maxContended    = 3
 )
 
 // verdict is what comes next for a row after an exchange.
@@ -32,8 +32,8 @@ type verdict struct {
 	canaryFailed bool           // stop is about the canary
 }
 
-// judge decides what an exchange means for its row. past is what happened to the row before.
-func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
+// judge decides what an exchange means for its row. past is what happened to the row before, attempts how many it has.
+func judge(x graph.Exchange, run int64, row int32, past ledger.Past, attempts int) verdict {
 	attempt := past.Charged + 1
 	asked, _ := x.RetryAfter()
 	if reason, stops := x.StopsRun(); stops {
@@ -52,7 +52,7 @@ func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
 		}
 		return verdict{outcome: "transient", again: max(asked, backoff(run, row, attempt))}
 	default:
-		if attempt >= maxAttempts {
+		if attempt >= attempts {
 			return verdict{outcome: string(o), settles: "failed"}
 		}
 		return verdict{outcome: string(o), again: max(asked, backoff(run, row, attempt))}
@@ -60,8 +60,8 @@ func judge(x graph.Exchange, run int64, row int32, past ledger.Past) verdict {
 }
 
 // backoffs are the waits after the first, second, … transient answer: together about an hour, because incidents of the
-// service last longer than minutes.
-var backoffs = [maxAttempts - 1]time.Duration{
+// service last longer than minutes. A row that has more attempts waits as long again as for the last.
+var backoffs = [DefaultAttempts - 1]time.Duration{
 	2 * time.Second, 7 * time.Second, 22 * time.Second, 75 * time.Second, 4 * time.Minute, 13 * time.Minute, 43 * time.Minute,
 }
 

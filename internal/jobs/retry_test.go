@@ -64,7 +64,7 @@ func TestJudge(t *testing.T) {
 		{name: "nothing would change", x: saying(400, "BadRequest", "Invalid patch, at least 1 property must be changed."), outcome: "rejected", settles: "rejected", confirms: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := judge(c.x, 202611000001, 17, ledger.Past{Charged: c.charged, Contended: c.contended})
+			v := judge(c.x, 202611000001, 17, ledger.Past{Charged: c.charged, Contended: c.contended}, DefaultAttempts)
 			if v.outcome != c.outcome || v.settles != c.settles || (v.stop != "") != c.stops || v.renew != c.renews || v.confirm != c.confirms {
 				t.Errorf("got %+v", v)
 			}
@@ -105,7 +105,7 @@ func TestBackoffTakesAboutAnHour(t *testing.T) {
 	var shortest, longest time.Duration
 	for row := int32(1); row <= 1000; row++ {
 		var all time.Duration
-		for attempt := 1; attempt < maxAttempts; attempt++ {
+		for attempt := 1; attempt < DefaultAttempts; attempt++ {
 			all += backoff(202611000001, row, attempt)
 		}
 		if shortest == 0 || all < shortest {

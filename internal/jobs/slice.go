@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,7 @@ type sliceWorker struct {
 	tokens   troubleLog
 	troubles troubleLog
 	worker   string
+	attempts int             // that a row has
 	stopping <-chan struct{} // closed: send nothing more, finish what is in flight
 }
 
@@ -42,7 +44,7 @@ func newSliceWorker(config WorkerConfig, stopping <-chan struct{}) (*sliceWorker
 	}
 	return &sliceWorker{
 		pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log),
-		client: config.Client, budget: config.Budget, log: config.Log, worker: config.Name, stopping: stopping,
+		client: config.Client, budget: config.Budget, log: config.Log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 	}, nil
 }
 

@@ -17,7 +17,7 @@ import (
 // weigh decides what an exchange means for its row. Where the answer alone does not say, the status is read: did a canary
 // stick, is a status that Graph will not change as it is wanted, does anything get through at all?
 func (f *flight) weigh(ctx context.Context, x graph.Exchange) verdict {
-	v := judge(x, f.run.ID, f.claim.Row.Row, f.claim.Row.Past)
+	v := judge(x, f.run.ID, f.claim.Row.Row, f.claim.Row.Past, f.w.attempts)
 	ctx, cancel := context.WithDeadline(ctx, x.SentAt.Add(afterSending))
 	defer cancel()
 	switch {
@@ -109,7 +109,7 @@ func (f *flight) readBack(ctx context.Context, v verdict) verdict {
 		v.canaryFailed = true
 		v.stop = fmt.Sprintf("row %d was sent first, and Graph answered that it was applied; but read back, it is not what was sent: %s. Nothing else was sent",
 			f.claim.Row.Row, f.claim.Send.Describe(differ, last.present))
-	case last.found() || attempt >= maxAttempts:
+	case last.found() || attempt >= f.w.attempts:
 		v.canaryFailed = true
 		v.stop = fmt.Sprintf("row %d was sent first, and Graph answered that it was applied; but it cannot be read back: %s. Nothing else was sent",
 			f.claim.Row.Row, last.Problem())
@@ -142,7 +142,7 @@ func (f *flight) confirm(ctx context.Context, v verdict) verdict {
 	switch {
 	case !r.Sent || r.Outcome() == graph.Throttled || r.Outcome() == graph.Unauthorized:
 		v.spared = true
-	case attempt >= maxAttempts:
+	case attempt >= f.w.attempts:
 		v.settles = "failed"
 	}
 	return v

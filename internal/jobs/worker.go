@@ -30,10 +30,12 @@ type WorkerConfig struct {
 	Name   string // of this process, in claims and events
 	Tenant uuid.UUID
 	Budget *budget.Budget
-	Client *graph.Client
-	Pool   *pgxpool.Pool  // River's
-	Ledger *ledger.Ledger // over a pool of its own
-	Log    *slog.Logger
+	// Attempts is how many transient or unknown answers a row may get before it is given up; 0 is DefaultAttempts.
+	Attempts int
+	Client   *graph.Client
+	Pool     *pgxpool.Pool  // River's
+	Ledger   *ledger.Ledger // over a pool of its own
+	Log      *slog.Logger
 }
 
 // Worker works the slices of one tenant. Start it, then Stop it.
