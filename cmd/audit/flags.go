@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
@@ -94,13 +95,18 @@ func parseAgo(s string) (time.Duration, bool) {
 }
 
 // reading opens the audit for as long as read takes.
-func reading(ctx context.Context, database cli.Database, read func(*audit.Audit) error) (err error) {
+func reading(ctx context.Context, database cli.Database, read func(*audit.Audit) error) error {
+	return readingFrom(ctx, database, func(pool *pgxpool.Pool) error { return read(audit.New(pool)) })
+}
+
+// readingFrom opens the database for as long as read takes.
+func readingFrom(ctx context.Context, database cli.Database, read func(*pgxpool.Pool) error) (err error) {
 	pools, err := database.ConnectToRead(ctx, "audit")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	return read(audit.New(pools.Main))
+	return read(pools.Main)
 }
 
 func noNegative(limit int) error {

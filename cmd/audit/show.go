@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
@@ -31,36 +32,41 @@ func (c *showCommand) Help() string {
 
 // Run shows the run.
 func (c *showCommand) Run(ctx context.Context, streams cli.Streams) error {
-	return reading(ctx, c.Database, func(a *audit.Audit) error {
-		d, err := a.Show(ctx, int64(c.RunNumber))
+	return readingFrom(ctx, c.Database, func(pool *pgxpool.Pool) error {
+		d, err := audit.New(pool).Show(ctx, int64(c.RunNumber))
 		if err != nil {
 			return err
 		}
-		if c.Output == "json" {
-			return cli.WriteJSON(streams.Out, d)
+		s := shown{Detail: &d}
+		if err := s.lookOut(ctx, pool); err != nil {
+			// Who may read the audit may not be allowed to read the queue; what happened is told all the same.
+			fmt.Fprintf(streams.Err, "warning: without what the run waits for: %v\n", err)
 		}
-		return writeDetail(streams.Out, &d, viewOf(streams.Out))
+		if c.Output == "json" {
+			return cli.WriteJSON(streams.Out, s)
+		}
+		return writeDetail(streams.Out, &s, viewOf(streams.Out))
 	})
 }
 
 // writeDetail tells first where the run stands, then what it is, what became of its rows, its history and its failures.
-func writeDetail(w io.Writer, d *audit.Detail, v view) error {
-	if _, err := fmt.Fprintf(w, "Run %d, %s\n%s\n\n", d.ID, cli.Visible(d.Name), standing(d)); err != nil {
+func writeDetail(w io.Writer, d *shown, v view) error {
+	if _, err := fmt.Fprintf(w, "Run %d, %s\n%s\n\n", d.ID, cli.Visible(d.Name), standing(d.Detail)); err != nil {
 		return err
 	}
 	if err := writeFacts(w, d, v); err != nil {
 		return err
 	}
-	if err := writeCounts(w, d, v); err != nil {
+	if err := writeCounts(w, d.Detail, v); err != nil {
 		return err
 	}
 	if err := writeHistory(w, d.History, v); err != nil {
 		return err
 	}
-	return writeFailures(w, d, v)
+	return writeFailures(w, d.Detail, v)
 }
 
-func writeFacts(w io.Writer, d *audit.Detail, v view) error {
+func writeFacts(w io.Writer, d *shown, v view) error {
 	table := cli.NewTable(cli.Column{}, cli.Column{Fit: cli.Wrap})
 	add := func(name, value string) {
 		if value != "" {
@@ -69,7 +75,7 @@ func writeFacts(w io.Writer, d *audit.Detail, v view) error {
 	}
 	add("enqueued", v.time(d.CreatedAt)+" by "+d.Actor)
 	add("tenant", d.Tenant.String())
-	add("source", source(d))
+	add("source", source(d.Detail))
 	if d.Repeat > 0 {
 		add("again", fmt.Sprintf("the same content had been enqueued %s before", times(d.Repeat)))
 	}
@@ -79,6 +85,7 @@ func writeFacts(w io.Writer, d *audit.Detail, v view) error {
 	add("priority", strconv.Itoa(d.Priority))
 	add("canary", canaries[d.Canary])
 	add("progress", progress(d, v))
+	add("waits", d.waits(v.now.Location()))
 	return table.Write(w, v.width)
 }
 
@@ -115,10 +122,10 @@ func source(d *audit.Detail) string {
 // row but the last, and than maintenance needs to notice.
 const quietAfter = 5 * time.Minute
 
-// progress is when the work began and was last seen, how fast it went, and how long the rest will take at that rate.
-func progress(d *audit.Detail, v view) string {
+// progress is when the work began and was last seen, how fast it went, and how long the rest will take.
+func progress(d *shown, v view) string {
 	if d.FirstProgressAt == nil {
-		return "none yet"
+		return "none yet" + d.toGo()
 	}
 	quiet := v.now.Sub(*d.LastProgressAt)
 	s := fmt.Sprintf("from %s to %s (%s)", v.time(*d.FirstProgressAt), v.time(*d.LastProgressAt),
@@ -128,6 +135,8 @@ func progress(d *audit.Detail, v view) string {
 	}
 	switch {
 	case d.State != "running" || d.Open == 0:
+	case d.told():
+		s += d.toGo()
 	case quiet > quietAfter:
 		s += "; does a worker run?"
 	case d.RatePerSecond != nil:

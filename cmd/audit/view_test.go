@@ -45,7 +45,7 @@ func busy() *audit.Detail {
 func TestDetail(t *testing.T) {
 	for name, width := range map[string]int{"busy.txt": 0, "busy-80.txt": 80} {
 		var out bytes.Buffer
-		if err := writeDetail(&out, busy(), evening(width)); err != nil {
+		if err := writeDetail(&out, &shown{Detail: busy()}, evening(width)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.String())
@@ -106,7 +106,7 @@ func TestProgress(t *testing.T) {
 	} {
 		d := busy()
 		test.change(d)
-		if got := progress(d, evening(0)); got != test.want {
+		if got := progress(&shown{Detail: d}, evening(0)); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}

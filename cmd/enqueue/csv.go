@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/google/uuid"
@@ -78,14 +77,14 @@ func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
 	}
 	skipped.begin(sum)
 	if c.DryRun {
-		return c.describe(streams.Out, in.name, sum)
+		return c.describe(streams.Out, in.name, sum, c.lookAhead(ctx, streams.Err, tenant, sum.Rows))
 	}
 	return atDesk(ctx, c.Database, func(d desk) error {
 		run, err := c.enqueue(ctx, streams, d, c.newRun(in, tenant, sum), csv, sum)
 		if err != nil {
 			return refused(in.name, err)
 		}
-		return c.afterwards(ctx, streams, d, run, in.name, sum, skipped)
+		return c.afterwards(ctx, streams, d, run, tenant, in.name, sum, skipped)
 	})
 }
 
@@ -132,50 +131,6 @@ func check(ctx context.Context, csv *source.CSV, stderr io.Writer) (*source.Summ
 	return sum, nil
 }
 
-// description is what a dry run says.
-type description struct {
-	File           string         `json:"file"`
-	SHA256         string         `json:"sha256"`
-	Encoding       string         `json:"encoding"`
-	Delimiter      string         `json:"delimiter"`
-	Rows           int            `json:"rows"`
-	Skipped        int            `json:"skipped"`
-	Duplicates     int            `json:"duplicates"`
-	Configurations int            `json:"configurations"`
-	Routes         map[string]int `json:"routes"`
-	Seconds        float64        `json:"secondsAtLimit"`
-	Limit          string         `json:"writeLimit"`
-}
-
-func (c *csvCommand) describe(w io.Writer, name string, sum *source.Summary) error {
-	d := description{
-		File: name, SHA256: fmt.Sprintf("%x", sum.SHA256), Encoding: sum.Encoding, Delimiter: string(sum.Delimiter), Rows: sum.Rows,
-		Skipped: sum.Skipped, Duplicates: sum.Duplicates, Configurations: sum.Configurations, Routes: sum.Routes,
-		Seconds: c.WriteLimit.Time(sum.Rows).Seconds(), Limit: c.WriteLimit.String(),
-	}
-	if c.Output == "json" {
-		return cli.WriteJSON(w, d)
-	}
-	configurations := plural(sum.Configurations, "configuration")
-	if sum.ConfigurationsMore {
-		configurations = "more than " + configurations
-	}
-	_, err := fmt.Fprintf(w, "%s: %s for %s on %s (%s, delimiter %q, sha256 %.12s…)\n%sAt %s they take %s.\nDry run: nothing was enqueued.\n",
-		cli.Visible(name), plural(sum.Rows, "row"), configurations, plural(len(sum.Routes), "route"), sum.Encoding, sum.Delimiter, d.SHA256,
-		leftOut(sum, c.SkipInvalid), c.WriteLimit, roundTime(c.WriteLimit.Time(sum.Rows)))
-	return err
-}
-
-func leftOut(sum *source.Summary, file string) string {
-	switch {
-	case sum.Skipped > 0:
-		return fmt.Sprintf("%s invalid: left out, for %s.\n", plural(sum.Skipped, "row"), file)
-	case sum.Duplicates > 0:
-		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", pluralVerb(sum.Duplicates, "row", "addresses", "address"))
-	}
-	return ""
-}
-
 // enqueue is the second pass: one transaction, all in or none in.
 func (c *csvCommand) enqueue(ctx context.Context, streams cli.Streams, d desk, n ledger.NewRun, csv *source.CSV, sum *source.Summary) (int64, error) {
 	bar := newImportBar(ctx, streams.Err, sum.Rows)
@@ -185,20 +140,22 @@ func (c *csvCommand) enqueue(ctx context.Context, streams cli.Streams, d desk, n
 }
 
 // afterwards is what follows when the rows are in: from here on a failure must not look as if they were not.
-func (c *csvCommand) afterwards(ctx context.Context, streams cli.Streams, d desk, run int64, name string, sum *source.Summary, skipped *skippedFile) error {
+func (c *csvCommand) afterwards(ctx context.Context, streams cli.Streams, d desk, run int64, tenant uuid.UUID, name string, sum *source.Summary, skipped *skippedFile) error {
 	if err := skipped.keep(); err != nil {
 		return fmt.Errorf("run %d is enqueued, but the skipped rows could not be written: %w", run, err)
 	}
+	candidate := cli.Candidate{Tenant: tenant, Run: run, Priority: c.Priority, Rows: sum.Rows}
+	outlook := c.lookOut(ctx, streams.Err, d, candidate)
 	// A program that waits reads one report, that of the end.
 	if !c.Wait || c.Output != "json" {
-		if err := c.report(streams.Out, run, name, sum); err != nil {
+		if err := c.report(streams.Out, run, name, sum, outlook); err != nil {
 			return err
 		}
 	}
 	if !c.Wait {
 		return nil
 	}
-	return waitFor(ctx, streams, d.books, run, c.Output)
+	return waitFor(ctx, streams, d, candidate, c.WriteLimit, c.Output)
 }
 
 func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) ledger.NewRun {
@@ -243,24 +200,6 @@ func refused(name string, err error) error {
 	return fmt.Errorf("the import failed: %w; all of it is in or nothing: \"audit runs\" tells", err)
 }
 
-func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary) error {
-	if c.Output == "json" {
-		return cli.WriteJSON(w, struct {
-			Run     int64 `json:"run"`
-			Rows    int   `json:"rows"`
-			Skipped int   `json:"skipped"`
-			Held    bool  `json:"held"`
-		}{run, sum.Rows, sum.Skipped, c.Hold})
-	}
-	how := fmt.Sprintf("about %s at %s", roundTime(c.WriteLimit.Time(sum.Rows)), c.WriteLimit)
-	if c.Hold {
-		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
-	}
-	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",
-		run, plural(sum.Rows, "row"), cli.Visible(name), how, leftOut(sum, c.SkipInvalid), run)
-	return err
-}
-
 func plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -273,11 +212,4 @@ func pluralVerb(n int, noun, one, many string) string {
 		return plural(n, noun) + " " + one
 	}
 	return plural(n, noun) + " " + many
-}
-
-func roundTime(d time.Duration) time.Duration {
-	if d < time.Minute {
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(time.Second)
 }

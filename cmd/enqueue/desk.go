@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"graphpatch/internal/cli"
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
@@ -13,6 +15,7 @@ import (
 type desk struct {
 	books    *ledger.Ledger
 	enqueuer *jobs.Enqueuer
+	pool     *pgxpool.Pool
 }
 
 // atDesk opens the database for as long as work takes.
@@ -27,5 +30,5 @@ func atDesk(ctx context.Context, database cli.Database, work func(desk) error) (
 	if err != nil {
 		return err
 	}
-	return work(desk{books, enqueuer})
+	return work(desk{books, enqueuer, pools.Main})
 }

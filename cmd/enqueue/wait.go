@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"graphpatch/internal/budget"
 	"graphpatch/internal/cli"
 	"graphpatch/internal/ledger"
 )
@@ -22,32 +23,91 @@ const (
 	rateOver  = 10 * time.Second // the rate shown is that of the last 10 s
 )
 
+// outlookEvery is how often the queue and the budget are looked at: what they say goes on by itself in between.
+const outlookEvery = 2 * time.Second
+
 // waitFor shows the progress of a run until it is finished, held or cancelled. The error carries the exit code.
-func waitFor(ctx context.Context, streams cli.Streams, books *ledger.Ledger, run int64, output string) error {
+func waitFor(ctx context.Context, streams cli.Streams, d desk, c cli.Candidate, limit budget.Limit, output string) error {
 	view := newWaitView(ctx, streams.Err)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	var rates meter
+	ahead := lookout{desk: d, candidate: c, limit: limit}
 	for {
-		p, err := books.Progress(ctx, run)
+		p, err := d.books.Progress(ctx, c.Run)
 		if ctx.Err() != nil {
 			view.close()
-			return fmt.Errorf(`stopped waiting; run %d goes on: follow it with "audit show %d"`, run, run)
+			return fmt.Errorf(`stopped waiting; run %d goes on: follow it with "audit show %d"`, c.Run, c.Run)
 		}
 		if err != nil {
 			view.close()
-			return fmt.Errorf("run %d is enqueued, but its progress cannot be read: %w", run, err)
+			return fmt.Errorf("run %d is enqueued, but its progress cannot be read: %w", c.Run, err)
 		}
-		view.show(p, rates.add(time.Now(), p.Settled))
+		view.show(p, ahead.text(ctx, p, time.Now()))
 		if p.State != ledger.Running {
 			view.close()
-			return ended(streams.Out, run, p, output)
+			return ended(streams.Out, c.Run, p, output)
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 		}
 	}
+}
+
+// lookout says what lies between a run and its end.
+type lookout struct {
+	desk      desk
+	candidate cli.Candidate
+	limit     budget.Limit
+	rates     meter
+	last      cli.Outlook
+	at        time.Time // of last
+	known     bool
+}
+
+// text is the rate of the last seconds, the time to go, and why the run waits; empty for a run that does not run.
+func (l *lookout) text(ctx context.Context, p ledger.Progress, now time.Time) string {
+	rate := l.rates.add(now, p.Settled)
+	if p.State != ledger.Running || p.Rows == p.Settled {
+		return ""
+	}
+	if now.Sub(l.at) >= outlookEvery || l.last.Reason != p.Reason {
+		l.candidate.Rows, l.candidate.Reason = p.Rows-p.Settled, p.Reason
+		// What cannot be read is not shown; the counts are, or the wait ends.
+		o, err := cli.LookOut(ctx, l.desk.pool, l.candidate, l.limit)
+		l.last, l.at, l.known = o, now, err == nil
+	}
+	return l.describe(rate, p.Rows-p.Settled, now)
+}
+
+func (l *lookout) describe(rate float64, open int, now time.Time) string {
+	var text string
+	if rate > 0 {
+		text = fmt.Sprintf("; %.1f/s", rate)
+	}
+	if eta := l.eta(rate, open, now); eta > 0 {
+		text += "; " + cli.Short(eta) + " to go"
+	}
+	if l.known {
+		if waits := l.last.Waits(time.Local); waits != "" {
+			text += "; " + cli.Visible(waits)
+		}
+	}
+	return text
+}
+
+// eta is 0 when it cannot be said. Without a budget only the rate tells.
+func (l *lookout) eta(rate float64, open int, now time.Time) time.Duration {
+	if l.known && l.last.Known {
+		if eta, ok := l.last.ETA(); ok {
+			return eta - now.Sub(l.at)
+		}
+		return 0
+	}
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(open) / rate * float64(time.Second))
 }
 
 // ended says how the run ended.
@@ -129,11 +189,8 @@ func newWaitView(ctx context.Context, w io.Writer) *waitView {
 	return v
 }
 
-func (v *waitView) show(p ledger.Progress, rate float64) {
-	text := counts(p)
-	if left := p.Rows - p.Settled; rate > 0 && left > 0 {
-		text += fmt.Sprintf("; %.1f/s, %s to go", rate, roundTime(time.Duration(float64(left)/rate*float64(time.Second))))
-	}
+func (v *waitView) show(p ledger.Progress, outlook string) {
+	text := counts(p) + outlook
 	if v.progress == nil {
 		if now := time.Now(); now.Sub(v.lineAt) >= lineEvery {
 			v.lineAt = now

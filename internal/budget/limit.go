@@ -2,7 +2,6 @@ package budget
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -75,10 +74,4 @@ func (l Limit) Times(n int) Limit {
 }
 
 // Time returns how long n requests take at the limit, at most the 292 years of a Duration.
-func (l Limit) Time(n int) time.Duration {
-	interval := l.Interval()
-	if n > 0 && interval > math.MaxInt64/time.Duration(n) {
-		return math.MaxInt64
-	}
-	return time.Duration(n) * interval
-}
+func (l Limit) Time(n int) time.Duration { return times(n, l.Interval()) }

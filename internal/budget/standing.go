@@ -20,6 +20,7 @@ type Standing struct {
 	Interval time.Duration // between two requests, with the factor
 	Ahead    time.Duration // how long until the next slot that nobody has
 	Pause    Pause
+	Seen     time.Time // when a process that goes by the limit last asked for slots
 	Now      time.Time
 }
 
@@ -30,7 +31,7 @@ func (s Standing) Paused() bool { return s.Now.Before(s.Pause.Until) }
 // only wants to know may ask.
 func Read(ctx context.Context, pool *pgxpool.Pool, tenant uuid.UUID) ([]Standing, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT app, class, quota, every, factor, factor_at, tat, clock_timestamp(),
+		SELECT app, class, quota, every, quota_at, factor, factor_at, tat, clock_timestamp(),
 		       paused_since, paused_until, asked, down, strikes, reason
 		FROM budget WHERE tenant = $1 ORDER BY app, class`, tenant)
 	if err != nil {
@@ -47,7 +48,7 @@ func scanStanding(row pgx.CollectableRow) (s Standing, err error) {
 	var quota string
 	var every time.Duration
 	var factorSince, tat time.Time
-	if err := row.Scan(&s.App, &s.Class, &quota, &every, &s.Factor, &factorSince, &tat, &s.Now,
+	if err := row.Scan(&s.App, &s.Class, &quota, &every, &s.Seen, &s.Factor, &factorSince, &tat, &s.Now,
 		&s.Pause.Since, &s.Pause.Until, &s.Pause.Asked, &s.Pause.Down, &s.Pause.Strikes, &s.Pause.Reason); err != nil {
 		return s, err
 	}

@@ -171,7 +171,7 @@ func TestALongWaitIsKept(t *testing.T) {
 			run := enqueued(k, k.ok("enqueue", "csv", "--output=json", k.sample(300)))
 			k.start(nil, "worker")
 			k.until("the run says what it waits for", func() bool {
-				return strings.Contains(k.ok("audit", "show", run).stdout, "running, but it waits: Graph asked everybody to wait until")
+				return strings.Contains(k.ok("audit", "show", run).stdout, "paused by Graph until")
 			})
 			var throttled event
 			for _, e := range events(k, run) {

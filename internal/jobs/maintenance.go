@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
 	"graphpatch/internal/ledger"
@@ -22,10 +23,12 @@ const (
 type maintenance struct {
 	river.WorkerDefaults[MaintenanceArgs]
 
-	enqueuer   *Enqueuer
-	ledger     *ledger.Ledger
-	log        *slog.Logger
-	monthsMade time.Time
+	enqueuer     *Enqueuer
+	ledger       *ledger.Ledger
+	tenant       uuid.UUID // that this process serves
+	log          *slog.Logger
+	monthsMade   time.Time
+	unservedSaid time.Time
 }
 
 func periodicMaintenance() *river.PeriodicJob {
@@ -44,6 +47,9 @@ func (m *maintenance) Work(ctx context.Context, _ *river.Job[MaintenanceArgs]) e
 		m.log.Warn("answers were never recorded; their rows come again", "rows", taken)
 	}
 	if err := m.resliceStalled(ctx); err != nil {
+		return err
+	}
+	if err := m.warnUnserved(ctx); err != nil {
 		return err
 	}
 	if time.Since(m.monthsMade) < monthsEvery {

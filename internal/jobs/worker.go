@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,11 +45,12 @@ type Worker struct {
 	river    *river.Client[pgx.Tx]
 	recorder *Recorder
 	stopping chan struct{}
+	vanish   func() // ends appear
 }
 
 // NewWorker sets a worker up; nothing is worked before Start.
 func NewWorker(config WorkerConfig) (*Worker, error) {
-	w := &Worker{config: config, stopping: make(chan struct{})}
+	w := &Worker{config: config, stopping: make(chan struct{}), vanish: func() {}}
 	slices, err := newSliceWorker(config, w.stopping)
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	w.recorder = slices.recorder
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
-	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, log: config.Log})
+	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenant: config.Tenant, log: config.Log})
 	client, err := river.NewClient(riverpgxv5.New(config.Pool), &river.Config{
 		ID:      config.Name,
 		Workers: workers,
@@ -91,6 +93,13 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err := w.river.Start(ctx); err != nil {
 		return fmt.Errorf("start River: %w", err)
 	}
+	appearing, end := context.WithCancel(ctx)
+	var appears sync.WaitGroup
+	appears.Go(func() { w.appear(appearing) })
+	w.vanish = func() {
+		end()
+		appears.Wait()
+	}
 	return nil
 }
 
@@ -98,6 +107,7 @@ func (w *Worker) Start(ctx context.Context) error {
 // of a soft stop and some seconds for the database.
 func (w *Worker) Stop(ctx context.Context) error {
 	close(w.stopping)
+	w.vanish()
 	err := w.river.Stop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
