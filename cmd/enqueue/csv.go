@@ -32,6 +32,7 @@ type csvCommand struct {
 	Output      string            `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Actor
+	cli.ConfigFile
 	cli.Tenant
 	cli.Database
 }
@@ -52,9 +53,9 @@ func (c *csvCommand) Validate() error {
 }
 
 // Run imports the file.
-func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
-	tenant, err := c.ID(ctx)
-	if err != nil {
+func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
+	var tenant uuid.UUID
+	if c.Tenant, tenant, err = c.Find(ctx, c.Tenant); err != nil {
 		return cli.Usage(err)
 	}
 	in, err := open(ctx, c.File, streams.In)

@@ -18,13 +18,14 @@ type checkCommand struct {
 	Output string            `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Actor
+	cli.ConfigFile
 	cli.Graph
 	cli.Database
 }
 
 // Help is what --help adds; kong calls it.
 func (c *checkCommand) Help() string {
-	return `Looks at the database, the configuration, the token and its permissions, and asks Graph one question. Nothing is changed, but with --row.
+	return `Looks at the database, the configuration, the token and its permissions, and asks Graph one question. Nothing is changed, but with --row. With --config it looks at every tenant of the file, or at the one that --tenant names.
 
 Exit codes: 0 all is well, perhaps with warnings; 1 something failed; 2 wrong usage.`
 }
@@ -70,6 +71,17 @@ func (f findings) failed() bool {
 		}
 	}
 	return false
+}
+
+// served are the tenants to look at.
+func (c *checkCommand) served() ([]cli.Served, error) { return c.ConfigFile.ServedNamed(c.Graph) }
+
+// Validate reports what does not go together; kong calls it.
+func (c *checkCommand) Validate() error {
+	if c.Row != "" && c.ConfigPath != "" && c.Tenant.Tenant == "" {
+		return errors.New("--row with --config: name the tenant that the row is for with --tenant")
+	}
+	return nil
 }
 
 // Run looks at everything and says what it found.

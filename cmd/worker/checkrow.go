@@ -74,8 +74,8 @@ func (c *checkCommand) readRow(ctx context.Context, p place, tenant uuid.UUID) (
 const rowTime = time.Minute
 
 // row sends the row as a run of its own, whose canary it is: the same way as every other row, recorded like it.
-func (l *look) row(ctx context.Context, p place) {
-	const check = "row"
+func (l *tenantLook) row(ctx context.Context, p place) {
+	check := l.named("row")
 	row, err := l.command.readRow(ctx, p, l.tenant)
 	if err != nil {
 		l.found.fail(check, "", "%v", err)
@@ -118,7 +118,7 @@ func waitingFor(p ledger.Progress) string {
 }
 
 // sendRow enqueues a run of one row and works it here, until it is settled or a minute is over.
-func (l *look) sendRow(ctx context.Context, books *ledger.Ledger, n ledger.NewRun, row userstatus.Row) (run int64, err error) {
+func (l *tenantLook) sendRow(ctx context.Context, books *ledger.Ledger, n ledger.NewRun, row userstatus.Row) (run int64, err error) {
 	enqueuer, err := jobs.NewEnqueuer(l.pools.Main, books)
 	if err != nil {
 		return 0, err
@@ -127,7 +127,10 @@ func (l *look) sendRow(ctx context.Context, books *ledger.Ledger, n ledger.NewRu
 	if run, _, err = enqueuer.Import(ctx, n, one); err != nil {
 		return 0, err
 	}
-	shared, err := l.command.OpenBudget(ctx, l.pools, l.tenant, l.client)
+	if err := l.pools.OpenBudgets(ctx, 1); err != nil {
+		return run, err
+	}
+	shared, err := l.served.OpenBudget(ctx, l.pools, l.tenant, l.client)
 	if err != nil {
 		return run, err
 	}
@@ -135,7 +138,7 @@ func (l *look) sendRow(ctx context.Context, books *ledger.Ledger, n ledger.NewRu
 	ctx, cancel := context.WithTimeout(ctx, rowTime)
 	defer cancel()
 	return run, jobs.WorkHere(ctx, jobs.WorkerConfig{
-		Name: workerName(), Tenant: l.tenant, Budget: shared, Client: l.client,
+		Name: workerName(), Tenants: []jobs.Tenant{{ID: l.tenant, Budget: shared, Client: l.client, AtOnce: 1}},
 		Pool: l.pools.Main, Ledger: books, Log: l.log,
 	}, run)
 }

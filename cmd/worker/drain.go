@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"graphpatch/internal/cli"
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
@@ -44,11 +42,11 @@ func (c *runCommand) work(ctx context.Context, worker *jobs.Worker, d *drain) er
 
 // drain waits until nothing can be done without a person, and says what that came to.
 type drain struct {
-	worker *jobs.Worker
-	books  *ledger.Ledger
-	tenant uuid.UUID
-	log    *slog.Logger
-	out    io.Writer
+	worker  *jobs.Worker
+	books   *ledger.Ledger
+	tenants cli.Serving
+	log     *slog.Logger
+	out     io.Writer
 }
 
 const (
@@ -79,7 +77,7 @@ func (d *drain) wait(ctx context.Context) error {
 
 // report names the runs that ended or were held since then, and the held ones from before.
 func (d *drain) report(ctx context.Context, since time.Time) error {
-	runs, err := d.books.EndedOrHeld(ctx, d.tenant, since)
+	runs, err := d.endedOrHeld(ctx, since)
 	if err != nil {
 		return err
 	}
@@ -105,4 +103,15 @@ func (d *drain) report(ctx context.Context, since time.Time) error {
 		_, err = fmt.Fprintln(d.out, "Nothing was to be done.")
 	}
 	return err
+}
+
+func (d *drain) endedOrHeld(ctx context.Context, since time.Time) (runs []ledger.Standing, err error) {
+	for _, t := range d.tenants {
+		its, err := d.books.EndedOrHeld(ctx, t.ID, since)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, its...)
+	}
+	return runs, nil
 }

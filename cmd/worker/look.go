@@ -22,31 +22,68 @@ import (
 type look struct {
 	command *checkCommand
 	found   findings
-	pools   *cli.Pools    // nil without a database
-	client  *graph.Client // nil without a complete configuration
-	tenant  uuid.UUID
+	pools   *cli.Pools // nil without a database
 	log     *slog.Logger
+}
+
+// tenantLook is what there is to see for one tenant.
+type tenantLook struct {
+	*look
+	served cli.Served
+	tenant uuid.UUID
+	client *graph.Client // nil without a complete configuration
 }
 
 // all makes every look that makes sense after the ones before.
 func (l *look) all(ctx context.Context, row *place) {
 	l.database(ctx)
+	served, err := l.command.served()
+	if err != nil {
+		l.found.fail("configuration", "", "%v", err)
+		l.unsent(row)
+		return
+	}
+	for _, s := range served {
+		one := tenantLook{look: l, served: s}
+		one.all(ctx, row)
+		one.close()
+	}
+}
+
+func (l *tenantLook) all(ctx context.Context, row *place) {
 	if l.configuration(ctx); l.client != nil && l.token(ctx) {
 		l.graph(ctx)
 	}
 	switch {
 	case row == nil:
 	case l.found.failed():
-		l.found.fail("row", "mend what failed first", "not sent")
+		l.unsent(row)
 	default:
 		l.row(ctx, *row)
 	}
 }
 
-func (l *look) close(ctx context.Context) {
+// named is the name of a check, with the tenant's where there may be several.
+func (l *tenantLook) named(check string) string {
+	if l.served.Name == "" {
+		return check
+	}
+	return l.served.Name + ": " + check
+}
+
+func (l *look) unsent(row *place) {
+	if row != nil {
+		l.found.fail("row", "mend what failed first", "not sent")
+	}
+}
+
+func (l *tenantLook) close() {
 	if l.client != nil {
 		l.client.Close()
 	}
+}
+
+func (l *look) close(ctx context.Context) {
 	if l.pools == nil {
 		return
 	}
@@ -75,21 +112,16 @@ func (l *look) database(ctx context.Context) {
 	l.found.ok(check, "PostgreSQL %s, reached and migrated", version)
 }
 
-func (l *look) configuration(ctx context.Context) {
-	const check = "configuration"
-	c := l.command
-	tenant, err := c.ID(ctx)
+func (l *tenantLook) configuration(ctx context.Context) {
+	check := l.named("configuration")
+	t, err := l.served.Connect(ctx, sendingOne)
 	if err != nil {
 		l.found.fail(check, "", "%v", err)
 		return
 	}
-	client, err := c.Client(tenant, sendingOne)
-	if err != nil {
-		l.found.fail(check, "", "%v", err)
-		return
-	}
-	l.client, l.tenant = client, tenant
-	l.found.ok(check, "%s, tenant %s, by %s, at most %s writes and %s reads", client.Base(), tenant, client.Token().Kind, c.WriteLimit, c.ReadLimit)
+	l.client, l.tenant = t.Client, t.ID
+	l.found.ok(check, "%s, tenant %s, by %s, at most %s writes and %s reads",
+		t.Client.Base(), t.ID, t.Client.Token().Kind, l.served.WriteLimit, l.served.ReadLimit)
 }
 
 // sendingOne is how many connections a check needs.
@@ -101,8 +133,8 @@ const permission = "DeviceManagementConfiguration.ReadWrite.All"
 // expiresSoon is when a token that nothing renews is worth a warning.
 const expiresSoon = 30 * time.Minute
 
-func (l *look) token(ctx context.Context) bool {
-	const check = "token"
+func (l *tenantLook) token(ctx context.Context) bool {
+	check := l.named("token")
 	if err := l.client.Ready(ctx); err != nil {
 		l.found.fail(check, "", "%v", err)
 		return false
@@ -132,8 +164,8 @@ func (l *look) token(ctx context.Context) bool {
 	return true
 }
 
-func (l *look) permission(t *graph.TokenInfo) {
-	const check = "permission"
+func (l *tenantLook) permission(t *graph.TokenInfo) {
+	check := l.named("permission")
 	granted := slices.Concat(t.Roles, t.Scopes)
 	switch {
 	case slices.Contains(granted, permission):
@@ -148,8 +180,8 @@ func (l *look) permission(t *graph.TokenInfo) {
 }
 
 // graph asks the one question that changes nothing: which configurations are there?
-func (l *look) graph(ctx context.Context) {
-	const check = "graph"
+func (l *tenantLook) graph(ctx context.Context) {
+	check := l.named("graph")
 	x, seen, err := l.client.Configurations(ctx, uuid.New())
 	if x.Status != 0 {
 		l.clock(&x)
@@ -192,15 +224,15 @@ func someConfigurations(n int) string {
 const clockOff = 2 * time.Minute
 
 // clock holds this machine's clock against the answer's Date, which has no fractions of a second.
-func (l *look) clock(x *graph.Exchange) {
+func (l *tenantLook) clock(x *graph.Exchange) {
 	date, err := http.ParseTime(x.Header.Get("Date"))
 	if err != nil {
 		return
 	}
 	off := x.SentAt.Add(x.Elapsed).Sub(date)
 	if math.Abs(off.Seconds()) < clockOff.Seconds() {
-		l.found.ok("clock", "agrees with Graph's")
+		l.found.ok(l.named("clock"), "agrees with Graph's")
 		return
 	}
-	l.found.warn("clock", "set it right: logins with a certificate fail otherwise", "this machine's clock is off by %s", off.Round(time.Second))
+	l.found.warn(l.named("clock"), "set it right: logins with a certificate fail otherwise", "this machine's clock is off by %s", off.Round(time.Second))
 }

@@ -16,11 +16,12 @@ import (
 )
 
 type runCommand struct {
-	Drain     bool   `help:"End when no run of the tenant has anything left to do. Held runs are named, not waited for."`
+	Drain     bool   `help:"End when no run of any tenant served here has anything left to do. Held runs are named, not waited for."`
 	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz."`
 	Attempts  int    `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
 	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
 
+	cli.ConfigFile
 	cli.Graph
 	cli.Database
 }
@@ -35,30 +36,29 @@ func (c *runCommand) Validate() error {
 
 // Run works until ctx ends, or until nothing is left to do.
 func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
-	tenant, err := c.ID(ctx)
+	served, err := c.ConfigFile.Served(c.Graph)
 	if err != nil {
 		return cli.Usage(err)
 	}
-	client, err := c.Client(tenant, jobs.Connections)
+	tenants, err := cli.ConnectAll(ctx, served)
 	if err != nil {
 		return cli.Usage(err)
 	}
-	defer client.Close()
 	pools, err := c.Connect(ctx, "worker")
 	if err != nil {
+		tenants.Close()
 		return err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	shared, err := c.OpenBudget(ctx, pools, tenant, client)
-	if err != nil {
+	defer tenants.Close()
+	if err := tenants.OpenBudgets(ctx, pools, served); err != nil {
 		return err
 	}
-	defer shared.Close()
 	name := workerName()
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenant: tenant, Budget: shared, Attempts: c.Attempts, Client: client, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenants: tenants, Attempts: c.Attempts, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err
@@ -72,8 +72,14 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 		log.Info("answering health checks", "at", "http://"+health.Addr()+"/healthz")
 	}
 	relaxGC()
-	log.Info("working", "worker", name, "tenant", tenant, "write_limit", c.WriteLimit.String(), "read_limit", c.ReadLimit.String())
-	return c.work(ctx, worker, &drain{worker: worker, books: books, tenant: tenant, log: log, out: streams.Out})
+	for i, t := range tenants {
+		log := log
+		if t.Name != "" {
+			log = log.With("tenant_name", t.Name)
+		}
+		log.Info("working", "worker", name, "tenant", t.ID, "write_limit", served[i].WriteLimit.String(), "read_limit", served[i].ReadLimit.String())
+	}
+	return c.work(ctx, worker, &drain{worker: worker, books: books, tenants: tenants, log: log, out: streams.Out})
 }
 
 // workerName is this process in claims, events and logs.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,12 +22,20 @@ import (
 type App struct {
 	ClientID   string `name:"client-id" env:"AZURE_CLIENT_ID" placeholder:"GUID" help:"The app that logs in, or the user-assigned managed identity. What it proves itself by comes from the environment: see docs/credentials.md."`
 	TokenCache string `name:"token-cache" env:"GRAPHPATCH_TOKEN_CACHE" placeholder:"FILE" help:"Where \"worker login\" keeps a login, instead of your data home."`
+
+	variables map[string]string // of an entry in a file, instead of the environment's; nil for flags
 }
+
+// platform are the variables that describe the machine, not the app: they hold for the entries of a file, too.
+var platform = []string{"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET"}
 
 // env is the environment, with the flags before it.
 func (a App) env(name string) string {
-	if name == "AZURE_CLIENT_ID" {
+	switch {
+	case name == "AZURE_CLIENT_ID":
 		return a.ClientID
+	case a.variables != nil && !slices.Contains(platform, name):
+		return a.variables[name]
 	}
 	return os.Getenv(name)
 }

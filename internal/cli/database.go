@@ -51,6 +51,14 @@ type Pools struct {
 	db     *postgres.Database
 }
 
+// OpenBudgets opens the connections on which the budgets of so many tenants are kept: Served.OpenBudget needs them.
+func (p *Pools) OpenBudgets(ctx context.Context, tenants int) (err error) {
+	config := postgres.BudgetConfig()
+	config.MaxConns += int32(min(max(tenants-1, 0), 20)) // one that waits for its row must not keep the others waiting
+	p.budget, err = p.db.Pool(ctx, config)
+	return err
+}
+
 // ConnectToRead opens the database and checks that its schema is the one this program was built for. The error names the
 // command that migrates it.
 func (d Database) ConnectToRead(ctx context.Context, program string) (*Pools, error) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -14,7 +13,6 @@ import (
 
 	"graphpatch/internal/budget"
 	"graphpatch/internal/graph"
-	"graphpatch/internal/postgres"
 )
 
 // Tenant are the flags that say whose statuses are meant, and in which cloud.
@@ -34,7 +32,10 @@ var Rehearsal = uuid.MustParse("00000000-0000-4000-8000-000000000000")
 // ID finds out the tenant, asking the login service if it is named by a domain. Where both the flag and the token name
 // one they must agree, otherwise one tenant's rows would be sent with the other's token.
 func (t Tenant) ID(ctx context.Context) (uuid.UUID, error) {
-	token := os.Getenv("GRAPH_ACCESS_TOKEN")
+	return t.id(ctx, os.Getenv("GRAPH_ACCESS_TOKEN"))
+}
+
+func (t Tenant) id(ctx context.Context, token string) (uuid.UUID, error) {
 	issued, readable := graph.TokenTenant(token)
 	if t.Tenant != "" {
 		id, err := t.named(ctx)
@@ -87,6 +88,11 @@ type Graph struct {
 	App        `embed:""`
 }
 
+// ID is Tenant.ID, with the token of these flags.
+func (g Graph) ID(ctx context.Context) (uuid.UUID, error) {
+	return g.Tenant.id(ctx, g.env("GRAPH_ACCESS_TOKEN"))
+}
+
 // Client returns a client for Graph. connections is how many requests may be under way at once.
 func (g Graph) Client(tenant uuid.UUID, connections int) (*graph.Client, error) {
 	cloud, root, err := graph.FindCloud(g.Cloud, g.BaseURL, g.Authority)
@@ -101,20 +107,5 @@ func (g Graph) Client(tenant uuid.UUID, connections int) (*graph.Client, error) 
 	return graph.New(graph.Config{
 		Root: root, Version: g.APIVersion, Timeout: g.Timeout, Tokens: tokens, Connections: connections, CA: ca,
 		UserAgent: "graphpatch/" + Version,
-	})
-}
-
-// unnamed is the app in the budget when nothing names it: all such processes share what one app may do.
-const unnamed = "unnamed"
-
-// OpenBudget takes part in the budget of the tenant and the app that the client is for; Close it before the pools. The
-// limit on the writes of all apps of a tenant is twice an app's, as Microsoft documents it.
-func (g Graph) OpenBudget(ctx context.Context, pools *Pools, tenant uuid.UUID, client *graph.Client) (b *budget.Budget, err error) {
-	if pools.budget, err = pools.db.Pool(ctx, postgres.BudgetConfig()); err != nil {
-		return nil, err
-	}
-	return budget.Open(ctx, budget.Config{
-		Tenant: tenant, App: cmp.Or(client.Token().App, unnamed), Writes: g.WriteLimit, Reads: g.ReadLimit,
-		TenantWrites: g.WriteLimit.Times(2), Pool: pools.budget,
 	})
 }

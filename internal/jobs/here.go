@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"graphpatch/internal/ledger"
@@ -10,7 +11,7 @@ import (
 // WorkHere works the first slice of a run in this process, without River, until the run stands still or ended or ctx ends:
 // for a run of a few rows that somebody waits for. A worker that gets hold of the same slice does no harm.
 func WorkHere(ctx context.Context, config WorkerConfig, id int64) error {
-	w, err := newSliceWorker(config, ctx.Done())
+	all, err := newSliceWorkers(config, ctx.Done())
 	if err != nil {
 		return err
 	}
@@ -19,12 +20,16 @@ func WorkHere(ctx context.Context, config WorkerConfig, id int64) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(background, 10*time.Second)
 		defer cancel()
-		w.recorder.Close(closing)
+		all.recorder.Close(closing)
 	}()
 	for ctx.Err() == nil {
 		run, err := config.Ledger.Run(background, id)
 		if err != nil || run.State != ledger.Running {
 			return err
+		}
+		w := all.byQueue[Queue(run.Tenant)]
+		if w == nil {
+			return fmt.Errorf("run %d is for the tenant %s, which is not worked here", id, run.Tenant)
 		}
 		b, err := w.work(background, run, 0)
 		if err != nil {

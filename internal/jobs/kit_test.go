@@ -86,7 +86,7 @@ func (k *kit) newPool(config postgres.PoolConfig) *pgxpool.Pool {
 func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	k.t.Helper()
 	client, err := graph.New(graph.Config{
-		Root: k.root, Version: k.version, Timeout: 5 * time.Second, Tokens: graph.StaticToken(token), Connections: Connections, UserAgent: "test",
+		Root: k.root, Version: k.version, Timeout: 5 * time.Second, Tokens: graph.StaticToken(token), Connections: Connections(AtOnce), UserAgent: "test",
 	})
 	if err != nil {
 		k.t.Fatal(err)
@@ -101,7 +101,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	}
 	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Tenant: tenant, Budget: shared, Attempts: k.attempts, Client: client, Pool: k.pool,
+		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce}}, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
 	"graphpatch/internal/ledger"
@@ -25,7 +24,7 @@ type maintenance struct {
 
 	enqueuer     *Enqueuer
 	ledger       *ledger.Ledger
-	tenant       uuid.UUID // that this process serves
+	tenants      []Tenant // that this process serves
 	log          *slog.Logger
 	monthsMade   time.Time
 	unservedSaid time.Time

@@ -40,7 +40,7 @@ func Served(ctx context.Context, pool *pgxpool.Pool, tenant uuid.UUID) (bool, er
 	return now.Sub(queue.UpdatedAt) <= servedFor, nil
 }
 
-// appear shows the worker in its queue until ctx ends. River did it once as it started. A failure is nobody's: a worker that
+// appear shows the worker in its queues until ctx ends. River did it once as it started. A failure is nobody's: a worker that
 // cannot reach the database works nothing, and a person sees just that.
 func (w *Worker) appear(ctx context.Context) {
 	ticker := time.NewTicker(appearEvery)
@@ -57,12 +57,16 @@ func (w *Worker) appear(ctx context.Context) {
 	}
 }
 
-// touch sets the time at which the queue was last worked: that is all an update without metadata does.
+// touch sets the time at which the queues were last worked: that is all an update without metadata does.
 func (w *Worker) touch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, appearEvery/2)
 	defer cancel()
-	_, err := w.river.QueueUpdate(ctx, Queue(w.config.Tenant), &river.QueueUpdateParams{})
-	return err
+	for _, t := range w.config.Tenants {
+		if _, err := w.river.QueueUpdate(ctx, Queue(t.ID), &river.QueueUpdateParams{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unservedEvery is how often the log tells of tenants whose runs nobody works.
@@ -77,7 +81,9 @@ func (m *maintenance) warnUnserved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	delete(tenants, m.tenant) // this worker is there
+	for _, t := range m.tenants {
+		delete(tenants, t.ID) // this worker is there
+	}
 	for tenant, runs := range tenants {
 		served, err := Served(ctx, m.enqueuer.pool, tenant)
 		if err != nil {

@@ -48,7 +48,7 @@ func TestUnservedTenants(t *testing.T) {
 		k.enqueue(1, userstatus.Compliant, func(n *ledger.NewRun) { n.Tenant, n.Hold = of, of == held })
 	}
 	var said bytes.Buffer
-	m := &maintenance{enqueuer: k.enqueuer, ledger: k.books, tenant: tenant, log: slog.New(slog.NewTextHandler(&said, nil))}
+	m := &maintenance{enqueuer: k.enqueuer, ledger: k.books, tenants: []Tenant{{ID: tenant}}, log: slog.New(slog.NewTextHandler(&said, nil))}
 	for range 2 {
 		if err := m.warnUnserved(t.Context()); err != nil {
 			t.Fatal(err)

@@ -17,10 +17,49 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// sliceWorker works one slice for the length of a box, then makes room for others.
-type sliceWorker struct {
+// sliceWorkers hand each slice to the worker of its tenant. They share one recorder: commits are cheapest together.
+type sliceWorkers struct {
 	river.WorkerDefaults[SliceArgs]
 
+	byQueue  map[string]*sliceWorker
+	enqueuer *Enqueuer
+	recorder *Recorder
+}
+
+// newSliceWorkers sets them up; the caller closes their recorder.
+func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorkers, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	enqueuer, err := NewEnqueuer(config.Pool, config.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	all := &sliceWorkers{byQueue: map[string]*sliceWorker{}, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log)}
+	for _, t := range config.Tenants {
+		log := config.Log
+		if t.Name != "" {
+			log = log.With("tenant_name", t.Name)
+		}
+		all.byQueue[Queue(t.ID)] = &sliceWorker{
+			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder,
+			client: t.Client, budget: t.Budget, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
+		}
+	}
+	return all, nil
+}
+
+// Work goes by the queue that the slice came from: River only fetches from those that have a worker here.
+func (w *sliceWorkers) Work(ctx context.Context, job *river.Job[SliceArgs]) error {
+	one := w.byQueue[job.Queue]
+	if one == nil {
+		return fmt.Errorf("slice %d of run %d: the queue %s is not worked here", job.Args.Slice, job.Args.Run, job.Queue)
+	}
+	return one.Work(ctx, job)
+}
+
+// sliceWorker works one slice of its tenant for the length of a box, then makes room for others.
+type sliceWorker struct {
 	pool     *pgxpool.Pool
 	ledger   *ledger.Ledger
 	enqueuer *Enqueuer
@@ -34,18 +73,6 @@ type sliceWorker struct {
 	worker   string
 	attempts int             // that a row has
 	stopping <-chan struct{} // closed: send nothing more, finish what is in flight
-}
-
-// newSliceWorker sets one up; the caller closes its recorder.
-func newSliceWorker(config WorkerConfig, stopping <-chan struct{}) (*sliceWorker, error) {
-	enqueuer, err := NewEnqueuer(config.Pool, config.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	return &sliceWorker{
-		pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log),
-		client: config.Client, budget: config.Budget, log: config.Log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
-	}, nil
 }
 
 // Work returns River's verdict: nil completes the job, a snooze brings the slice back.

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -19,27 +20,61 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// Connections is how many requests a worker may have under way at once, for the client's idle connections.
-const Connections = slicesAtOnce * maxFlying
+// Connections is how many requests a worker may have under way at once for a tenant of which it works so many slices at a
+// time, for the client's idle connections.
+func Connections(atOnce int) int { return atOnce * maxFlying }
 
-// slicesAtOnce is how many slices of a tenant one process works at a time. The concurrency is inside the slice; more
-// than one only bridges the moments in which a slice is opened.
-const slicesAtOnce = 3
+// AtOnce is how many slices of a tenant one process works at a time, when nothing else is said. The concurrency is inside
+// the slice; more than one only bridges the moments in which a slice is opened.
+const AtOnce = 3
+
+// Tenant is one tenant that a process works for. Each has a queue of its own, so that one which is throttled, has no
+// token or is slow only fills its own places.
+type Tenant struct {
+	Name   string // in logs; empty where there is only one
+	ID     uuid.UUID
+	Budget *budget.Budget
+	Client *graph.Client
+	AtOnce int // slices
+}
 
 // WorkerConfig is what a Worker works with.
 type WorkerConfig struct {
-	Name   string // of this process, in claims and events
-	Tenant uuid.UUID
-	Budget *budget.Budget
+	Name    string // of this process, in claims and events
+	Tenants []Tenant
 	// Attempts is how many transient or unknown answers a row may get before it is given up; 0 is DefaultAttempts.
 	Attempts int
-	Client   *graph.Client
 	Pool     *pgxpool.Pool  // River's
 	Ledger   *ledger.Ledger // over a pool of its own
 	Log      *slog.Logger
 }
 
-// Worker works the slices of one tenant. Start it, then Stop it.
+func (c WorkerConfig) validate() error {
+	var faults []error
+	if len(c.Tenants) == 0 {
+		faults = append(faults, errors.New("no tenant to work for"))
+	}
+	seen := map[uuid.UUID]bool{}
+	for _, t := range c.Tenants {
+		if seen[t.ID] {
+			faults = append(faults, fmt.Errorf("the tenant %s is there twice: its queue has one app in a process", t.ID))
+		}
+		if seen[t.ID] = true; t.AtOnce < 1 {
+			faults = append(faults, fmt.Errorf("the tenant %s: %d slices at once: at least one is needed", t.ID, t.AtOnce))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c WorkerConfig) queues() map[string]river.QueueConfig {
+	queues := map[string]river.QueueConfig{controlQueue: {MaxWorkers: 1}}
+	for _, t := range c.Tenants {
+		queues[Queue(t.ID)] = river.QueueConfig{MaxWorkers: t.AtOnce}
+	}
+	return queues
+}
+
+// Worker works the slices of its tenants. Start it, then Stop it.
 type Worker struct {
 	config   WorkerConfig
 	river    *river.Client[pgx.Tx]
@@ -51,21 +86,18 @@ type Worker struct {
 // NewWorker sets a worker up; nothing is worked before Start.
 func NewWorker(config WorkerConfig) (*Worker, error) {
 	w := &Worker{config: config, stopping: make(chan struct{}), vanish: func() {}}
-	slices, err := newSliceWorker(config, w.stopping)
+	slices, err := newSliceWorkers(config, w.stopping)
 	if err != nil {
 		return nil, err
 	}
 	w.recorder = slices.recorder
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
-	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenant: config.Tenant, log: config.Log})
+	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log})
 	client, err := river.NewClient(riverpgxv5.New(config.Pool), &river.Config{
 		ID:      config.Name,
 		Workers: workers,
-		Queues: map[string]river.QueueConfig{
-			Queue(config.Tenant): {MaxWorkers: slicesAtOnce},
-			controlQueue:         {MaxWorkers: 1},
-		},
+		Queues:  config.queues(),
 		// With the default of 100 ms short slices would wait for the fetch most of the time.
 		FetchCooldown:        15 * time.Millisecond,
 		FetchPollInterval:    500 * time.Millisecond,
@@ -118,14 +150,23 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Idle reports whether nothing of the tenant is being imported or is still to be done without a person: held runs do not
+// Idle reports whether nothing of any tenant is being imported or is still to be done without a person: held runs do not
 // count.
 func (w *Worker) Idle(ctx context.Context) (bool, error) {
+	for _, t := range w.config.Tenants {
+		if idle, err := w.idle(ctx, t.ID); err != nil || !idle {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (w *Worker) idle(ctx context.Context, tenant uuid.UUID) (bool, error) {
 	// First the imports, then the runs: one that commits in between is seen as a run.
-	importing, err := w.config.Ledger.Importing(ctx, w.config.Tenant)
+	importing, err := w.config.Ledger.Importing(ctx, tenant)
 	if err != nil || importing {
 		return false, err
 	}
-	running, err := w.config.Ledger.HasRunning(ctx, w.config.Tenant)
+	running, err := w.config.Ledger.HasRunning(ctx, tenant)
 	return !running, err
 }

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"graphpatch/internal/budget"
+	"graphpatch/internal/graph"
+	"graphpatch/internal/jobs"
+)
+
+// Served is a tenant that a process works for: what the flags say, or an entry of a file.
+type Served struct {
+	Graph
+	Name         string       // in the file; empty for flags
+	TenantWrites budget.Limit // of all its apps together
+	AtOnce       int          // slices
+
+	at         string // where it stands in the file
+	credential credential
+	fault      error // of reading it
+}
+
+// Served is the one tenant of the flags. The limit on the writes of all its apps is twice an app's, as Microsoft documents
+// it.
+func (g Graph) Served() Served {
+	return Served{Graph: g, AtOnce: jobs.AtOnce, TenantWrites: g.WriteLimit.Times(2)}
+}
+
+// explain says of which entry of a file an error is.
+func (s Served) explain(err error) error {
+	if err == nil || s.Name == "" {
+		return err
+	}
+	return fmt.Errorf("%s: tenant %s: %w", s.at, s.Name, err)
+}
+
+// Connect finds out the tenant and sets its client up; close that. It asks nobody but the login service, and that only
+// for a tenant named by a domain.
+func (s Served) Connect(ctx context.Context, connections int) (jobs.Tenant, error) {
+	if s.fault != nil {
+		return jobs.Tenant{}, s.explain(s.fault)
+	}
+	id, err := s.ID(ctx)
+	if err != nil {
+		return jobs.Tenant{}, s.explain(err)
+	}
+	client, err := s.Client(id, connections)
+	if err != nil {
+		return jobs.Tenant{}, s.explain(err)
+	}
+	return jobs.Tenant{Name: s.Name, ID: id, Client: client, AtOnce: s.AtOnce}, nil
+}
+
+// ConnectAll connects to every tenant; Close what it returns. Faults of all are reported together.
+func ConnectAll(ctx context.Context, served []Served) (Serving, error) {
+	var all Serving
+	var faults []error
+	names := map[uuid.UUID]string{}
+	for _, s := range served {
+		t, err := s.Connect(ctx, jobs.Connections(s.AtOnce))
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		all = append(all, t)
+		if other, twice := names[t.ID]; twice {
+			faults = append(faults, s.explain(secondApp(other)))
+		}
+		names[t.ID] = s.Name
+	}
+	if len(faults) > 0 {
+		all.Close()
+		return nil, errors.Join(faults...)
+	}
+	return all, nil
+}
+
+// secondApp is the fault of an entry whose tenant has one. River works a queue once in a process, so two apps there would
+// share its places by chance.
+func secondApp(other string) error {
+	return fmt.Errorf("its tenant is that of %s: one process works a tenant with one app; put the second app into a file of its own and start another worker with it", other)
+}
+
+// Serving are the tenants that a process works for.
+type Serving []jobs.Tenant
+
+// OpenBudgets takes part in the budget of each tenant; Close comes before the pools'. served are those that ConnectAll
+// connected.
+func (all Serving) OpenBudgets(ctx context.Context, pools *Pools, served []Served) (err error) {
+	if err := pools.OpenBudgets(ctx, len(all)); err != nil {
+		return err
+	}
+	for i := range all {
+		if all[i].Budget, err = served[i].OpenBudget(ctx, pools, all[i].ID, all[i].Client); err != nil {
+			return served[i].explain(err)
+		}
+	}
+	return nil
+}
+
+// Close closes clients and budgets.
+func (all Serving) Close() {
+	for _, t := range all {
+		if t.Budget != nil {
+			t.Budget.Close()
+		}
+		t.Client.Close()
+	}
+}
+
+// unnamed is the app in the budget when nothing names it: all such processes share what one app may do.
+const unnamed = "unnamed"
+
+// OpenBudget takes part in the budget of the tenant and the app that the client is for; Close it before the pools.
+func (s Served) OpenBudget(ctx context.Context, pools *Pools, tenant uuid.UUID, client *graph.Client) (*budget.Budget, error) {
+	return budget.Open(ctx, budget.Config{
+		Tenant: tenant, App: cmp.Or(client.Token().App, unnamed), Writes: s.WriteLimit, Reads: s.ReadLimit,
+		TenantWrites: s.TenantWrites, Pool: pools.budget,
+	})
+}
