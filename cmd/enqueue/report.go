@@ -11,6 +11,7 @@ import (
 
 	"graphpatch/internal/cli"
 	"graphpatch/internal/ledger"
+	"graphpatch/internal/postgres"
 	"graphpatch/internal/source"
 )
 
@@ -84,16 +85,16 @@ func (c *csvCommand) pace(rows int, o *cli.Outlook) (rate, own, after string) {
 // lookPatience is how long a dry run looks for a database that may not be there.
 const lookPatience = 5 * time.Second
 
-// lookAhead reads what a run enqueued now would have before it: nothing when no database is named, because a dry run starts
-// no server, and with a warning when it cannot be read, because a dry run needs none.
+// lookAhead reads what a run enqueued now would have before it. A dry run starts no server, and where a database cannot be
+// read it does without.
 func (c *csvCommand) lookAhead(ctx context.Context, stderr io.Writer, tenant uuid.UUID, rows int) *cli.Outlook {
-	if c.DatabaseURL == "" {
-		return nil
-	}
 	looking, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	o, err := c.outlookOf(looking, cli.Candidate{Tenant: tenant, Run: ledger.NoRunYet, Priority: c.Priority, Rows: rows})
-	if err != nil {
+	switch {
+	case errors.Is(err, postgres.ErrNotRunning):
+		return nil
+	case err != nil:
 		fmt.Fprintf(stderr, "warning: the time does without what is in the queue: %v\n", err)
 		return nil
 	}
@@ -101,7 +102,7 @@ func (c *csvCommand) lookAhead(ctx context.Context, stderr io.Writer, tenant uui
 }
 
 func (c *csvCommand) outlookOf(ctx context.Context, candidate cli.Candidate) (o cli.Outlook, err error) {
-	pools, err := c.ConnectToRead(ctx, "enqueue")
+	pools, err := c.Join(ctx, "enqueue")
 	if err != nil {
 		return o, err
 	}

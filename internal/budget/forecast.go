@@ -9,7 +9,7 @@ import (
 // Queue is what is to be written to a tenant: the rows of one run, and those of other runs that are worked before them.
 type Queue struct{ Ahead, Rows int }
 
-// Forecast is how long a queue takes, if nothing changes. It is the shortest time: retries and reads come on top.
+// Forecast is how long a queue takes, if nothing changes. Retries and reads come on top.
 type Forecast struct {
 	Known    bool    // false: nobody has ever worked this tenant, so it is the configured limit's
 	Limit    Limit   // of the one app that is at work, or of the tenant's apps together

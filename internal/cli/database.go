@@ -32,6 +32,10 @@ func (d Database) Format(f fmt.State, _ rune) {
 
 // Open opens the database; Close the result when done.
 func (d Database) Open(ctx context.Context, program string) (*postgres.Database, error) {
+	return d.open(ctx, postgres.Config{ApplicationName: "graphpatch " + program})
+}
+
+func (d Database) open(ctx context.Context, config postgres.Config) (*postgres.Database, error) {
 	dir := d.DataDir
 	if dir != "" {
 		// Not kong's type path: for that, a variable that is set and empty means the current folder.
@@ -40,7 +44,8 @@ func (d Database) Open(ctx context.Context, program string) (*postgres.Database,
 			return nil, fmt.Errorf("GRAPHPATCH_DATA_DIR: %w", err)
 		}
 	}
-	return postgres.Open(ctx, postgres.Config{URL: d.DatabaseURL, DataDir: dir, ApplicationName: "graphpatch " + program})
+	config.URL, config.DataDir = d.DatabaseURL, dir
+	return postgres.Open(ctx, config)
 }
 
 // Pools are the connections a command works with.
@@ -62,16 +67,22 @@ func (p *Pools) OpenBudgets(ctx context.Context, tenants int) (err error) {
 // ConnectToRead opens the database and checks that its schema is the one this program was built for. The error names the
 // command that migrates it.
 func (d Database) ConnectToRead(ctx context.Context, program string) (*Pools, error) {
-	return d.connect(ctx, program, (*Pools).connectToRead)
+	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program}, (*Pools).connectToRead)
+}
+
+// Join is ConnectToRead for a command that can do without a database: it starts no private server. The error is
+// postgres.ErrNotRunning when none runs.
+func (d Database) Join(ctx context.Context, program string) (*Pools, error) {
+	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program, OnlyRunning: true}, (*Pools).connectToRead)
 }
 
 // Connect is ConnectToRead for a command that also writes: River's tables must be there, too.
 func (d Database) Connect(ctx context.Context, program string) (*Pools, error) {
-	return d.connect(ctx, program, (*Pools).connectToWrite)
+	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program}, (*Pools).connectToWrite)
 }
 
-func (d Database) connect(ctx context.Context, program string, connect func(*Pools, context.Context) error) (*Pools, error) {
-	db, err := d.Open(ctx, program)
+func (d Database) connect(ctx context.Context, config postgres.Config, connect func(*Pools, context.Context) error) (*Pools, error) {
+	db, err := d.open(ctx, config)
 	if err != nil {
 		return nil, err
 	}

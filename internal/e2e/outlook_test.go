@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,7 +45,12 @@ func TestOutlook(t *testing.T) {
 	k.env["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/nowhere"
 	dry = k.ok("enqueue", "csv", "--dry-run", third)
 	if !strings.Contains(dry.stdout, "\nAt 100/20s they take 400ms.\n") || !strings.Contains(dry.stderr, "warning: ") || strings.Contains(dry.stderr, "secret") {
-		t.Errorf("a dry run without a database: %s", dry)
+		t.Errorf("a dry run whose database does not answer: %s", dry)
+	}
+	k.env["DATABASE_URL"], k.env["GRAPHPATCH_DATA_DIR"] = "", filepath.Join(k.dir, "nowhere")
+	dry = k.ok("enqueue", "csv", "--dry-run", third)
+	if _, err := os.Stat(k.env["GRAPHPATCH_DATA_DIR"]); !os.IsNotExist(err) || dry.stderr != "" {
+		t.Errorf("a dry run without a database: %v, %s", err, dry)
 	}
 }
 

@@ -20,7 +20,8 @@ type Waiting struct {
 }
 
 // Ahead returns the tenant's running runs that are worked before this one, first things first: those of a higher priority,
-// and the older ones of the same.
+// and the older ones of the same. Of one priority they really take turns, box by box; a run that has as much to do as an
+// older one is done after it all the same.
 func (l *Ledger) Ahead(ctx context.Context, tenant uuid.UUID, priority int, run int64) ([]Waiting, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT r.id, r.priority, c.rows - c.settled AS open

@@ -5,6 +5,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -17,6 +19,9 @@ import (
 // alone: if that works nobody else is there, and the server is stopped. Nobody
 // can come meanwhile, because coming needs start.lock.
 func openEmbedded(ctx context.Context, cfg Config) (string, func(context.Context) error, error) {
+	if cfg.OnlyRunning && !hasServer(cfg.DataDir) {
+		return "", nil, ErrNotRunning
+	}
 	c, err := newCluster(cfg)
 	if err != nil {
 		return "", nil, err
@@ -30,7 +35,11 @@ func openEmbedded(ctx context.Context, cfg Config) (string, func(context.Context
 	if err != nil {
 		return "", nil, err
 	}
-	if err := c.ensure(ctx); err != nil {
+	begin := c.ensure
+	if cfg.OnlyRunning {
+		begin = c.isReady
+	}
+	if err := begin(ctx); err != nil {
 		return "", nil, errors.Join(err, c.abandon(ctx, users))
 	}
 	address, err := c.address(database)
@@ -38,6 +47,21 @@ func openEmbedded(ctx context.Context, cfg Config) (string, func(context.Context
 		return "", nil, errors.Join(err, c.abandon(ctx, users))
 	}
 	return address, func(ctx context.Context) error { return c.leave(ctx, users) }, nil
+}
+
+// hasServer reports whether there may be a server: who only joins makes no folder.
+func hasServer(root string) bool {
+	_, err := os.Stat(filepath.Join(root, "users.lock"))
+	return err == nil
+}
+
+// isReady is ErrNotRunning unless the server is.
+func (c *cluster) isReady(ctx context.Context) error {
+	state, err := c.look(ctx)
+	if err == nil && state != ready {
+		return ErrNotRunning
+	}
+	return err
 }
 
 // abandon leaves after a failed start. Usually the context has ended by then,

@@ -8,6 +8,9 @@ import (
 	"runtime"
 )
 
-func openEmbedded(context.Context, Config) (string, func(context.Context) error, error) {
+func openEmbedded(_ context.Context, cfg Config) (string, func(context.Context) error, error) {
+	if cfg.OnlyRunning {
+		return "", nil, ErrNotRunning
+	}
 	return "", nil, fmt.Errorf("there is none on %s: set DATABASE_URL to a server's address", runtime.GOOS)
 }

@@ -37,6 +37,36 @@ func TestFirstStartsLastStops(t *testing.T) {
 	}
 }
 
+// Who only joins starts nothing and makes nothing, before the first start and after the last end.
+func TestOnlyRunning(t *testing.T) {
+	t.Parallel()
+	root := madeRoot(t)
+	missing := filepath.Join(root, "nowhere")
+	join := func(dir string) (*Database, error) {
+		return Open(t.Context(), Config{DataDir: dir, OnlyRunning: true})
+	}
+	for _, dir := range []string{missing, root} {
+		if _, err := join(dir); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s: got %v", dir, err)
+		}
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) || serverOf(t, root) != 0 {
+		t.Errorf("something was made: %v", err)
+	}
+	first := userOf(t, root)
+	first.says("ready")
+	joined, err := join(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers(t, joined)
+	closeDatabase(t, joined)
+	first.leaves()
+	if _, err := join(root); !errors.Is(err, ErrNotRunning) || serverOf(t, root) != 0 {
+		t.Errorf("after the last user left: got %v", err)
+	}
+}
+
 func TestTwoAtOnceInAnEmptyRoot(t *testing.T) {
 	t.Parallel()
 	root := emptyRoot(t)

@@ -39,7 +39,13 @@ type Config struct {
 	// fsync=off for one that may lose its data. They count when this Open
 	// starts the server, not when it joins one that runs.
 	Settings map[string]string
+	// OnlyRunning joins an embedded server that runs and starts none: Open then
+	// returns ErrNotRunning. For who can do without a database.
+	OnlyRunning bool
 }
+
+// ErrNotRunning tells that no embedded server runs.
+var ErrNotRunning = errors.New("no server runs")
 
 // Database is an opened database. Its methods are safe for concurrent use.
 type Database struct {
