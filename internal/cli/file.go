@@ -132,11 +132,11 @@ func servedNames(all []Served) string {
 	return strings.Join(names, ", ")
 }
 
-// flag is a flag with what it says when nobody has set it.
-type flag struct{ names, value, unset string }
+// setting is a flag with what it says when nobody has set it.
+type setting struct{ names, value, unset string }
 
-func set(flags ...flag) (names []string) {
-	for _, f := range flags {
+func set(settings ...setting) (names []string) {
+	for _, f := range settings {
 		if f.value != "" && f.value != f.unset {
 			names = append(names, f.names)
 		}
@@ -150,9 +150,9 @@ func flagsOf(t Tenant) []string {
 	if t.WriteLimit != (budget.Limit{}) {
 		limit = t.WriteLimit.String()
 	}
-	return set(flag{"--tenant (AZURE_TENANT_ID)", t.Tenant, ""}, flag{"--graph-cloud (GRAPH_CLOUD)", t.Cloud, defaultCloud},
-		flag{"--graph-base-url (GRAPH_BASE_URL)", t.BaseURL, ""}, flag{"--authority-host (AZURE_AUTHORITY_HOST)", t.Authority, ""},
-		flag{"--ca-file (GRAPH_CA_FILE)", t.CAFile, ""}, flag{"--write-limit (GRAPH_WRITE_LIMIT)", limit, budget.DefaultWrites.String()})
+	return set(setting{"--tenant (AZURE_TENANT_ID)", t.Tenant, ""}, setting{"--graph-cloud (GRAPH_CLOUD)", t.Cloud, defaultCloud},
+		setting{"--graph-base-url (GRAPH_BASE_URL)", t.BaseURL, ""}, setting{"--authority-host (AZURE_AUTHORITY_HOST)", t.Authority, ""},
+		setting{"--ca-file (GRAPH_CA_FILE)", t.CAFile, ""}, setting{"--write-limit (GRAPH_WRITE_LIMIT)", limit, budget.DefaultWrites.String()})
 }
 
 // flagsBesides is flagsOf with those that a client needs. The variables of Azure's SDKs that hold a secret are no
@@ -165,9 +165,9 @@ func flagsBesides(g Graph) []string {
 	if g.Timeout != 0 {
 		timeout = g.Timeout.String()
 	}
-	return append(flagsOf(g.Tenant), set(flag{"--graph-api-version (GRAPH_API_VERSION)", g.APIVersion, defaultVersion},
-		flag{"--graph-timeout (GRAPH_TIMEOUT)", timeout, defaultTimeout.String()}, flag{"--read-limit (GRAPH_READ_LIMIT)", limit, budget.DefaultReads.String()},
-		flag{"--client-id (AZURE_CLIENT_ID)", g.ClientID, ""}, flag{"--token-cache (GRAPHPATCH_TOKEN_CACHE)", g.TokenCache, ""})...)
+	return append(flagsOf(g.Tenant), set(setting{"--graph-api-version (GRAPH_API_VERSION)", g.APIVersion, defaultVersion},
+		setting{"--graph-timeout (GRAPH_TIMEOUT)", timeout, defaultTimeout.String()}, setting{"--read-limit (GRAPH_READ_LIMIT)", limit, budget.DefaultReads.String()},
+		setting{"--client-id (AZURE_CLIENT_ID)", g.ClientID, ""}, setting{"--token-cache (GRAPHPATCH_TOKEN_CACHE)", g.TokenCache, ""})...)
 }
 
 // What holds for an entry that does not say it; the same as for flags.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -43,7 +44,7 @@ func (r *fileReader) unlike(before []Served, s Served, entry *yaml.Node) {
 			r.fault(entry, "the name %q is there already, at %s", s.Name, other.at)
 		}
 		if s.Tenant.Tenant != "" && strings.EqualFold(s.Tenant.Tenant, other.Tenant.Tenant) {
-			r.fault(entry, "%v", secondApp(other.Name))
+			r.fault(entry, "%v", secondApp(cmp.Or(other.Name, other.at)))
 		}
 	}
 }

@@ -28,20 +28,35 @@ func parseTenants(file string, text []byte) ([]Served, error) {
 	if another := new(yaml.Node); !errors.Is(d.Decode(another), io.EOF) {
 		r.fault(another, "there is more than one document: put all tenants into one list")
 	}
-	return all, errors.Join(r.faults...)
+	return all, r.all()
 }
 
 // fileReader walks the tree itself, because only the tree has lines.
 type fileReader struct {
 	file   string
-	faults []error
+	faults []lineFault
+}
+
+type lineFault struct {
+	line int
+	error
+}
+
+// all are the faults, in the order of the lines.
+func (r *fileReader) all() error {
+	slices.SortStableFunc(r.faults, func(a, b lineFault) int { return a.line - b.line })
+	faults := make([]error, len(r.faults))
+	for i, fault := range r.faults {
+		faults[i] = fault.error
+	}
+	return errors.Join(faults...)
 }
 
 func (r *fileReader) at(node *yaml.Node) string { return fmt.Sprintf("%s:%d", r.file, node.Line) }
 
 // fault must not be given the value of a node that may hold a secret by mistake.
 func (r *fileReader) fault(node *yaml.Node, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s: %s", r.at(node), fmt.Sprintf(format, args...)))
+	r.faults = append(r.faults, lineFault{node.Line, fmt.Errorf("%s: %s", r.at(node), fmt.Sprintf(format, args...))})
 }
 
 // key is what a mapping may have.

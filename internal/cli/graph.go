@@ -17,7 +17,7 @@ import (
 
 // Tenant are the flags that say whose statuses are meant, and in which cloud.
 type Tenant struct {
-	Tenant     string       `env:"AZURE_TENANT_ID" placeholder:"GUID" help:"The tenant, by its GUID or one of its domains. Not set: the one of GRAPH_ACCESS_TOKEN."`
+	Tenant     string       `env:"AZURE_TENANT_ID" placeholder:"GUID" help:"The tenant, by its GUID or one of its domains; with --config, by its name there. Not set: the one of GRAPH_ACCESS_TOKEN."`
 	Cloud      string       `name:"graph-cloud" env:"GRAPH_CLOUD" default:"global" placeholder:"NAME" help:"Microsoft's cloud: global, usgov, usgovdod or china; or custom, with --graph-base-url and --authority-host (default ${default})."`
 	BaseURL    string       `name:"graph-base-url" env:"GRAPH_BASE_URL" placeholder:"URL" help:"Another root than the cloud's; http only on this machine."`
 	Authority  string       `name:"authority-host" env:"AZURE_AUTHORITY_HOST" placeholder:"URL" help:"Another login service than the cloud's."`
