@@ -115,7 +115,8 @@ func (p *Pools) connectToWrite(ctx context.Context) error {
 	return err
 }
 
-// ledgerConns is enough for the claims of every slice at work, two recorders and the looks in between.
+// ledgerConns is enough for the claims of every slice at work, two recorders and the looks in between. Several tenants
+// share them: a claim takes milliseconds, and none is held while Graph is waited for.
 const ledgerConns = 12
 
 // closeTime is what an embedded server is given to stop.
