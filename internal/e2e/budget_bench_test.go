@@ -56,7 +56,6 @@ func (p *play) reportOwnLimit() {
 	p.b.ReportMetric(float64(p.stats.Throttled), "429s")
 	p.b.ReportMetric(100*p.deviation(), "%_apart")
 	p.b.ReportMetric(float64(p.connections), "connections")
-	p.export()
 }
 
 // BenchmarkBudgetOtherApp measures what is used of the part of the tenant's limit that another app leaves, which is half.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/csv"
 	"math"
 	"net/http"
 	"os"
@@ -211,25 +210,4 @@ func (p *play) deviation() float64 {
 		worst = max(worst, math.Abs(float64(n)-mean))
 	}
 	return worst / mean
-}
-
-// export writes the requests of the play to the file that BUDGET_LOG names, for the picture of docs/rate-limits.md.
-func (p *play) export() {
-	p.b.Helper()
-	path := os.Getenv("BUDGET_LOG")
-	if path == "" {
-		return
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		p.b.Fatal(err)
-	}
-	defer f.Close()
-	out := csv.NewWriter(f)
-	for _, r := range p.requests {
-		_ = out.Write([]string{r.At.Format(time.RFC3339Nano), strconv.Itoa(r.Status), r.RetryAfter})
-	}
-	if out.Flush(); out.Error() != nil {
-		p.b.Fatal(out.Error())
-	}
 }

@@ -262,7 +262,6 @@ type request struct {
 	ClientRequestID string
 	Body            string
 	Status          int
-	RetryAfter      string
 }
 
 // patches are the updates that Graph saw; a run's canary is also read.
