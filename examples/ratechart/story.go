@@ -36,12 +36,13 @@ const silence = 500 * time.Millisecond
 // readStory reads the log: JSON, one request a line.
 func readStory(r io.Reader) (*story, error) {
 	var all []request
-	for d := json.NewDecoder(r); ; {
+	d := json.NewDecoder(r)
+	for line := 1; ; line++ {
 		var one request
 		if err := d.Decode(&one); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("request %d: %w", len(all)+1, err)
+			return nil, fmt.Errorf("request %d: %w", line, err)
 		}
 		if one.Method == http.MethodPatch {
 			all = append(all, one)
