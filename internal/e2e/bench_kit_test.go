@@ -17,18 +17,34 @@ import (
 func newBenchKit(b *testing.B) *kit {
 	b.Helper()
 	k := newKit(b)
+	k.serve(b)
+	return k
+}
+
+// serve starts the kit's private server and makes the tables.
+func (k *kit) serve(b *testing.B) {
+	b.Helper()
+	db := k.openServer(b)
+	b.Cleanup(func() { closeServer(b, db) })
+	k.env["DATABASE_URL"] = db.URL
+	k.ok("worker", "migrate")
+}
+
+func (k *kit) openServer(b *testing.B) *postgres.Database {
+	b.Helper()
 	db, err := postgres.Open(b.Context(), postgres.Config{DataDir: filepath.Join(k.dir, "postgres")})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		if err := db.Close(context.WithoutCancel(b.Context())); err != nil {
-			b.Error(err)
-		}
-	})
-	k.env["DATABASE_URL"] = db.URL
-	k.ok("worker", "migrate")
-	return k
+	return db
+}
+
+// closeServer stops the server, also when the benchmark's own context has ended.
+func closeServer(b *testing.B, db *postgres.Database) {
+	b.Helper()
+	if err := db.Close(context.WithoutCancel(b.Context())); err != nil {
+		b.Error(err)
+	}
 }
 
 // reset empties the simulator.
