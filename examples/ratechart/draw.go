@@ -68,17 +68,17 @@ func (c *chart) axes() {
 		fmt.Fprintf(c, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/>`+"\n", left, c.y(rate), width-right, c.y(rate))
 		fmt.Fprintf(c, `<text x="%d" y="%.1f" text-anchor="end">%g</text>`+"\n", left-8, c.y(rate)+4, rate)
 	}
-	for second := 0.0; second <= c.seconds; second += roundStep(2 * c.seconds) {
+	for second := 0.0; second <= c.seconds; second += roundStep(c.seconds) {
 		fmt.Fprintf(c, `<text x="%.1f" y="%d" text-anchor="middle">%g s</text>`+"\n", c.x(second), floor+18, second)
 	}
 	fmt.Fprintf(c, `<text x="%d" y="%d">updates that Graph applied, per second</text>`+"\n", left, height-10)
 }
 
-// roundStep is 1, 2 or 5 times a power of ten, about a sixth of all.
+// roundStep is 1, 2 or 5 times a power of ten, about an eighth of all.
 func roundStep(all float64) float64 {
-	power := math.Pow(10, math.Floor(math.Log10(all/6)))
+	power := math.Pow(10, math.Floor(math.Log10(all/8)))
 	for _, times := range []float64{1, 2, 5} {
-		if times*power >= all/6 {
+		if times*power >= all/8 {
 			return times * power
 		}
 	}

@@ -77,6 +77,18 @@ func BenchmarkBudgetOtherApp(b *testing.B) {
 	}
 }
 
+// BenchmarkBudgetHints measures what is left of the rate when Graph says with each answer how much of the limit is used up.
+func BenchmarkBudgetHints(b *testing.B) {
+	const workers, rate, windows = 4, 5, 9
+	for b.Loop() {
+		s := newStage(b, workers, rate, windows)
+		s.graph("--throttle-headers")
+		p := s.play(3 * s.window)
+		b.ReportMetric(p.share(rate), "of_limit")
+		p.reportOwnLimit()
+	}
+}
+
 // BenchmarkBudgetPause measures how soon sixteen processes heed a pause of 30 s that one of them is told to make, and how
 // soon they go on.
 func BenchmarkBudgetPause(b *testing.B) {
