@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -70,6 +71,7 @@ type sliceWorker struct {
 	pauses   pauseLog
 	tokens   troubleLog
 	troubles troubleLog
+	limits   troubleLog
 	worker   string
 	attempts int             // that a row has
 	stopping <-chan struct{} // closed: send nothing more, finish what is in flight
@@ -103,6 +105,9 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 
 // work opens a slice of a running run and works it for the length of a box.
 func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*box, error) {
+	if limit, own := w.budget.Writes.InForce(); !own {
+		w.limits.log(w.log, "another process was started with a lower write limit, which holds for all", errors.New(limit.String()))
+	}
 	first := slice*ledger.SliceRows + 1
 	open, err := w.ledger.Open(ctx, run, first, first+ledger.SliceRows-1)
 	if err != nil {

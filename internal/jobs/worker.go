@@ -78,7 +78,7 @@ func (c WorkerConfig) queues() map[string]river.QueueConfig {
 type Worker struct {
 	config   WorkerConfig
 	river    *river.Client[pgx.Tx]
-	recorder *Recorder
+	slices   *sliceWorkers
 	stopping chan struct{}
 	vanish   func() // ends appear
 }
@@ -90,7 +90,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.recorder = slices.recorder
+	w.slices = slices
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
 	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log})
@@ -110,7 +110,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		Logger:               slog.New(quiet{config.Log.Handler()}),
 	})
 	if err != nil {
-		w.recorder.Close(context.Background())
+		w.slices.recorder.Close(context.Background())
 		return nil, fmt.Errorf("set up River: %w", err)
 	}
 	w.river = client
@@ -143,7 +143,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	err := w.river.Stop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	w.recorder.Close(ctx)
+	w.slices.recorder.Close(ctx)
 	if err != nil {
 		return fmt.Errorf("stop River: %w", err)
 	}
