@@ -64,9 +64,6 @@ func (l Limit) Interval() time.Duration {
 	return (l.Window + slack + n - 1) / n
 }
 
-// PerSecond is the rate that keeps any window within the limit, in requests per second.
-func (l Limit) PerSecond() float64 { return float64(time.Second) / float64(l.Interval()) }
-
 // Times is the limit of so many that have this one each.
 func (l Limit) Times(n int) Limit {
 	l.Requests = min(maxRequests, l.Requests*n)

@@ -22,6 +22,8 @@ import (
 const (
 	app    = "22222222-2222-4222-8222-222222222222"
 	secret = "simulated-secret"
+	// mistyped is one that it does not know.
+	mistyped = "mistyped-4711"
 )
 
 // login is one line of the simulator's log of logins.
@@ -192,7 +194,7 @@ func TestWhatAnAdministratorIsTold(t *testing.T) {
 		says string
 		held bool
 	}{
-		"wrong secret":       {env: map[string]string{"AZURE_CLIENT_SECRET": "wrong"}, says: "AZURE_CLIENT_SECRET is wrong"},
+		"wrong secret":       {env: map[string]string{"AZURE_CLIENT_SECRET": mistyped}, says: "AZURE_CLIENT_SECRET is wrong"},
 		"unknown tenant":     {args: []string{"--login-tenant=99999999-1111-4111-8111-111111111111"}, says: "check AZURE_TENANT_ID"},
 		"unknown app":        {args: []string{"--login-app=99999999-1111-4111-8111-111111111111"}, says: "check AZURE_CLIENT_ID"},
 		"missing permission": {args: []string{"--login-role=none"}, says: "grant it the permission DeviceManagementConfiguration.ReadWrite.All", held: true},
@@ -232,7 +234,7 @@ func TestWhatAnAdministratorIsTold(t *testing.T) {
 				t.Errorf("the worker ended with %d: %s", code, worker.stderr)
 			}
 			for what, text := range map[string]string{"the worker's log": worker.stderr.String(), "audit show": shown.stdout} {
-				if strings.Contains(text, secret) || strings.Contains(text, "wrong\"") {
+				if strings.Contains(text, secret) || strings.Contains(text, mistyped) {
 					t.Errorf("%s shows a secret", what)
 				}
 			}
@@ -247,7 +249,7 @@ func TestLoginHealsByItself(t *testing.T) {
 	root := k.simulatorWithLogin("--login-fault=503:first=2", "--fault=claims:method=PATCH:after=50:first=1")
 	k.ok("enqueue", "csv", k.sample(120))
 	k.ok("worker", "--drain")
-	if r := runs(k)[0]; number(t, r["applied"]) != 120 {
+	if r := runs(k)[0]; number(t, r["applied"]) != 120 || number(t, r["unauthorized"]) != 1 {
 		t.Errorf("got %v", r)
 	}
 	k.change(root, `{"secret":"another"}`)
