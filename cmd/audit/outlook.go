@@ -26,7 +26,7 @@ func (s *shown) lookOut(ctx context.Context, pool *pgxpool.Pool) error {
 	if s.State != "running" || s.Open == 0 {
 		return nil
 	}
-	c := cli.Candidate{Tenant: s.Tenant, Run: s.ID, Priority: s.Priority, Rows: s.Open}
+	c := cli.Candidate{Tenant: s.Tenant, Run: s.ID, Priority: s.Priority, Rows: s.Rows, Open: s.Open}
 	if s.Reason != nil {
 		c.Reason = *s.Reason
 	}

@@ -145,7 +145,7 @@ func (c *csvCommand) afterwards(ctx context.Context, streams cli.Streams, d desk
 	if err := skipped.keep(); err != nil {
 		return fmt.Errorf("run %d is enqueued, but the skipped rows could not be written: %w", run, err)
 	}
-	candidate := cli.Candidate{Tenant: tenant, Run: run, Priority: c.Priority, Rows: sum.Rows}
+	candidate := cli.Candidate{Tenant: tenant, Run: run, Priority: c.Priority, Rows: sum.Rows, Open: sum.Rows}
 	outlook := c.lookOut(ctx, streams.Err, d, candidate)
 	// A program that waits reads one report, that of the end.
 	if !c.Wait || c.Output != "json" {

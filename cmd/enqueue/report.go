@@ -39,7 +39,7 @@ func (c *csvCommand) describe(w io.Writer, name string, sum *source.Summary, o *
 		Seconds: c.WriteLimit.Time(sum.Rows).Seconds(), Limit: c.WriteLimit.String(),
 	}
 	if o != nil {
-		ahead, seconds := o.RowsAhead(), o.Total().Seconds()
+		ahead, seconds := o.Before, o.Total().Seconds()
 		d.RowsAhead, d.ETASeconds = &ahead, &seconds
 	}
 	if c.Output == "json" {
@@ -90,7 +90,7 @@ const lookPatience = 5 * time.Second
 func (c *csvCommand) lookAhead(ctx context.Context, stderr io.Writer, tenant uuid.UUID, rows int) *cli.Outlook {
 	looking, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	o, err := c.outlookOf(looking, cli.Candidate{Tenant: tenant, Run: ledger.NoRunYet, Priority: c.Priority, Rows: rows})
+	o, err := c.outlookOf(looking, cli.Candidate{Tenant: tenant, Run: ledger.NoRunYet, Priority: c.Priority, Rows: rows, Open: rows})
 	switch {
 	case errors.Is(err, postgres.ErrNotRunning):
 		return nil

@@ -72,7 +72,7 @@ func (l *lookout) text(ctx context.Context, p ledger.Progress, now time.Time) st
 		return ""
 	}
 	if now.Sub(l.at) >= outlookEvery || l.last.Reason != p.Reason {
-		l.candidate.Rows, l.candidate.Reason = p.Rows-p.Settled, p.Reason
+		l.candidate.Open, l.candidate.Reason = p.Rows-p.Settled, p.Reason
 		// What cannot be read is not shown; the counts are, or the wait ends.
 		o, err := cli.LookOut(ctx, l.desk.pool, l.candidate, l.limit)
 		l.last, l.at, l.known = o, now, err == nil

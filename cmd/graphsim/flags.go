@@ -30,8 +30,8 @@ type flags struct {
 	EarlyRetry      string `default:"ignore" placeholder:"WORD" help:"What a request that comes before the Retry-After of a limit is over gets: ignore judges it as any other, restart refuses it and begins the wait anew."`
 	ThrottleHeaders bool   `help:"Add RateLimit-Limit, -Remaining and -Reset to answers, and from 80 % of the limit on x-ms-throttle-limit-percentage."`
 
-	Latency time.Duration `default:"0s" placeholder:"DURATION" help:"Wait this long before each answer."`
-	Jitter  time.Duration `default:"0s" placeholder:"DURATION" help:"Wait up to this much longer, at random."`
+	Latency time.Duration `default:"0s" placeholder:"DURATION" help:"How long each request takes: half of it on the way there, half on the way back."`
+	Jitter  time.Duration `default:"0s" placeholder:"DURATION" help:"And up to this much longer, at random."`
 
 	Fault           []string      `placeholder:"KIND:SELECTOR…" help:"Fail on purpose, as told above; repeatable, or several with commas."`
 	FaultRetryAfter string        `default:"1" placeholder:"VALUE" help:"Retry-After of the faults 429, 429-odd and 503, sent as it is; none leaves it out."`

@@ -83,22 +83,26 @@ func (l *Lane) strike(ctx context.Context, now time.Time, w blow) (pause Pause, 
 	return l.b.pause(l.b.gate.halted()), news, err
 }
 
-// Used lowers the rate when Graph says that 90 % of the limit or more is used up; 1 is the whole.
+// hintEvery is how often a process tells the database of a hint.
+const hintEvery = 5 * time.Second
+
+// Used lowers the rate when Graph says that so much of the limit is used up, 1 is the whole, and others must have a part
+// in it.
 func (l *Lane) Used(ctx context.Context, fraction float64) error {
-	if !(fraction >= 0.9) {
+	if !(fraction >= hintsFrom) {
 		return nil
 	}
 	l.mu.Lock()
 	now := l.b.now()
-	soon := now.Before(l.eased)
+	soon := now.Before(l.hinted)
 	if !soon {
-		l.eased = now.Add(climbEvery)
+		l.hinted = now.Add(hintEvery)
 	}
 	l.mu.Unlock()
 	if soon {
 		return nil
 	}
-	return l.b.ease(ctx, l.class)
+	return l.b.ease(ctx, l.class, fraction)
 }
 
 // adopt takes what the database says of the pause.

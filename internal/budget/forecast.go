@@ -104,7 +104,7 @@ func (f Forecast) Pace() string {
 
 // Describe says why nobody sends and until when, in the given zone; left is how long that is from now.
 func (p Pause) Describe(left time.Duration, zone *time.Location) string {
-	until := fmt.Sprintf("until %s, %s", p.Until.In(zone).Format(time.TimeOnly), seconds(left))
+	until := fmt.Sprintf("until %s, %s", p.Until.In(zone).Format(time.TimeOnly), inSeconds(left))
 	switch {
 	case p.Asked:
 		until = "paused by Graph " + until
@@ -121,8 +121,8 @@ func (p Pause) Describe(left time.Duration, zone *time.Location) string {
 	return until
 }
 
-// seconds writes a time to the second: in seconds while it is short, because that is how Graph counts.
-func seconds(d time.Duration) string {
+// inSeconds writes a time to the second: in seconds while it is short, because that is how Graph counts.
+func inSeconds(d time.Duration) string {
 	if s := math.Ceil(d.Seconds()); s < 120 {
 		return fmt.Sprintf("%.0f s", s)
 	}

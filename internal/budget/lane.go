@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// lease is how long the slots last that one statement takes, or it is one slot. For longer ones the other processes
-// would wait.
-const lease = 200 * time.Millisecond
+// lease is how long the slots last that one statement takes, or it is one slot. With longer ones sixteen processes would
+// come round so seldom that a minute is not enough for equal shares.
+const lease = 100 * time.Millisecond
 
 // A process that has slots to come asks for more only when they lie within the horizon; one that has none may stand as far
 // back in the line as the longest one, which keeps within the ten seconds that a claim of rows is good for.
@@ -34,7 +34,7 @@ type Lane struct {
 	seen       time.Time // the highest TAT the database told, so that it never goes behind it
 	seenAbove  time.Time
 	inForce    Limit
-	eased      time.Time // until when no hint lowers the rate again
+	hinted     time.Time // until when the database is told of no hint again
 	needs      time.Duration
 	misbehaves int // answers in a row that did not come
 }
@@ -104,10 +104,14 @@ func (l *Lane) wake() time.Time {
 	early := l.b.clock.early() + l.needs
 	at := l.supply.askAt(early)
 	if until := l.b.gate.halted().Until; until.After(notYet) {
-		at = later(at, l.b.clock.toLocal(until).Add(-early))
+		at = later(at, l.b.clock.toLocal(until).Add(-early-rousing))
 	}
 	return at
 }
+
+// rousing is how much earlier than otherwise a process asks for the slots after a pause: all processes do so at once, and
+// claim rows, of which nothing has been in any cache for a while.
+const rousing = 500 * time.Millisecond
 
 // notYet is before any pause: the database's epoch.
 var notYet = time.Unix(0, 0)

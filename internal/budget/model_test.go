@@ -15,6 +15,37 @@ import (
 	"graphpatch/internal/postgres/pgtest"
 )
 
+// leastFactor is as far down as the rate goes.
+const leastFactor = 0.05
+
+// lowerFactor is the factor after Graph showed that the rate is too high.
+func lowerFactor(factor float64, since, at time.Time) float64 {
+	return max(leastFactor, lowered*factorAt(factor, since, at))
+}
+
+// What a hint does to the factor.
+const (
+	hintRoom  = 0.95 // of the limit is to be used, by us and by others
+	hintNoise = 0.05 // others use that little: it may be our own requests, counted otherwise
+)
+
+// easedFactor is the factor that a hint asks for. used is the part of the limit that Graph says is used in its window, of
+// which as much is ours as slots have lain in it without a gap: busyFor. While that is less than the window, nothing of it
+// ends yet, so that the room which is left must do until the window is over.
+func easedFactor(factor, used float64, busyFor time.Duration) float64 {
+	window := heldFor.Seconds()
+	busy := min(window, max(0, seconds(busyFor)))
+	others := used - factor*busy/window
+	if used < hintsFrom || others <= hintNoise {
+		return factor
+	}
+	wanted := hintRoom - others
+	if busy < window {
+		wanted = min(wanted, (hintRoom-used)*window/(window-busy))
+	}
+	return min(factor, max(leastFactor, wanted))
+}
+
 // line is a row of the table, and the verbs below are what the database's functions do to it: the arithmetic of the
 // budget in Go, as what the SQL is held against.
 type line struct {
@@ -24,6 +55,7 @@ type line struct {
 	QuotaAt   time.Time
 	Factor    float64
 	FactorAt  time.Time
+	BusySince time.Time
 	Halt      halt
 	Restarted bool // the server is another one than the row was last written on
 }
@@ -51,6 +83,10 @@ func reserve(mine, above *line, want int, at time.Time, lead, horizon time.Durat
 		return 0, first, step
 	}
 	n = max(1, min(want, int(lease/step)))
+	mine.BusySince = later(mine.BusySince, mine.TAT.Add(-heldFor)).Add(max(0, first.Sub(mine.TAT)))
+	if mine.BusySince.After(first) {
+		mine.BusySince = first
+	}
 	mine.TAT = first.Add(time.Duration(n) * step)
 	above.TAT = first.Add(time.Duration(n) * above.Every)
 	return n, first, step
@@ -59,7 +95,7 @@ func reserve(mine, above *line, want int, at time.Time, lead, horizon time.Durat
 func (r line) struck(b blow, lower bool, at time.Time, jitter float64) (after line, news bool) {
 	before := r.Halt
 	if r.Halt, news = before.struck(b, at, jitter); news && lower && b.tooMany {
-		r.Factor, r.FactorAt = lowerFactor(r.Factor, r.FactorAt, at), at
+		r.Factor, r.FactorAt = lowerFactor(r.Factor, r.FactorAt, at), later(at, r.Halt.Until)
 	}
 	if r.Halt != before {
 		r.Halt.Revision++
@@ -71,6 +107,14 @@ func (r line) through(slot time.Time) line {
 	before := r.Halt
 	if r.Halt = before.through(slot); r.Halt != before {
 		r.Halt.Revision++
+	}
+	return r
+}
+
+func (r line) eased(used float64, at time.Time) line {
+	now := factorAt(r.Factor, r.FactorAt, at)
+	if wanted := easedFactor(now, used, at.Sub(r.BusySince)); wanted < now && r.FactorAt.Before(at.Add(-heldFor)) {
+		r.Factor, r.FactorAt = wanted, at
 	}
 	return r
 }
@@ -113,11 +157,18 @@ func TestFactorStory(t *testing.T) {
 	noon := time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 	factor, since := lowerFactor(1, time.Unix(0, 0), noon), noon
 	for _, step := range []struct{ seconds, want float64 }{
-		{0, 0.8}, {34.9, 0.8}, {35, 0.82}, {39.9, 0.82}, {40, 0.84}, {79.9, 0.98}, {80, 1}, {1e6, 1},
+		{0, 0.8}, {20, 0.8}, {35, 0.915625}, {50, 0.975}, {65, 0.996875}, {80, 1}, {1e6, 1},
 	} {
 		got := factorAt(factor, since, noon.Add(time.Duration(step.seconds*float64(time.Second))))
 		if math.Abs(got-step.want) > 1e-9 {
 			t.Errorf("after %.1f s: got %g, want %g", step.seconds, got, step.want)
+		}
+	}
+	// Beyond where it fell from it grows faster and faster.
+	for _, step := range []struct{ seconds, want float64 }{{80, 0.5}, {110, 0.5125}, {140, 0.6}, {170, 0.8375}, {200, 1}} {
+		got := factorAt(0.4, since, noon.Add(time.Duration(step.seconds*float64(time.Second))))
+		if math.Abs(got-step.want) > 1e-9 {
+			t.Errorf("after %.1f s: got %g of 0.5, want %g", step.seconds, got, step.want)
 		}
 	}
 	for range 20 {
@@ -128,6 +179,30 @@ func TestFactorStory(t *testing.T) {
 	}
 	if got, want := stepAt(202*time.Millisecond, leastFactor), 4040*time.Millisecond; got != want {
 		t.Errorf("interval at the least: got %s, want %s", got, want)
+	}
+}
+
+func TestHintStory(t *testing.T) {
+	t.Parallel()
+	for _, step := range []struct {
+		why                string
+		factor, used, busy float64
+		want               float64
+	}{
+		{"all of it is ours", 1, 0.99, 60, 1},
+		{"little is others', or ours counted otherwise", 1, 1.04, 60, 1},
+		{"others use a half", 1, 1.5, 60, 0.45},
+		{"and go on", 0.45, 0.95, 60, 0.45},
+		{"there is room left", 0.3, 0.79, 60, 0.3},
+		{"others are there first, and leave a tenth", 1, 0.85, 0, 0.1},
+		{"and a half, of which a fifth was ours in 4 s", 1, 0.8, 4, 0.1875},
+		{"others use four fifths", 1, 1.8, 60, 0.15},
+		{"others use more than all", 0.2, 1.3, 60, leastFactor},
+	} {
+		got := easedFactor(step.factor, step.used, time.Duration(step.busy*float64(time.Second)))
+		if math.Abs(got-step.want) > 1e-9 {
+			t.Errorf("%s: got %g, want %g", step.why, got, step.want)
+		}
 	}
 }
 
@@ -185,9 +260,9 @@ func (s *tale) scan(sql string, args []any, into ...any) {
 func (s *tale) read(app, class string) (r line, now time.Time) {
 	s.t.Helper()
 	h := &r.Halt
-	s.scan(`SELECT tat, quota, every, quota_at, factor, factor_at, revision, paused_since, paused_until, asked, down, strikes, reason,
+	s.scan(`SELECT tat, quota, every, quota_at, factor, factor_at, busy_since, revision, paused_since, paused_until, asked, down, strikes, reason,
 		started <> pg_postmaster_start_time(), clock_timestamp() FROM budget WHERE tenant = $1 AND app = $2 AND class = $3`, []any{s.tenant, app, class},
-		&r.TAT, &r.Quota, &r.Every, &r.QuotaAt, &r.Factor, &r.FactorAt, &h.Revision, &h.Since, &h.Until, &h.Asked, &h.Down, &h.Strikes, &h.Reason,
+		&r.TAT, &r.Quota, &r.Every, &r.QuotaAt, &r.Factor, &r.FactorAt, &r.BusySince, &h.Revision, &h.Since, &h.Until, &h.Asked, &h.Down, &h.Strikes, &h.Reason,
 		&r.Restarted, &now)
 	return r, now
 }
@@ -197,7 +272,7 @@ func (s *tale) tell(steps int) {
 	for i := range steps {
 		app, class := []string{"a", "b"}[s.random.IntN(2)], []string{"read", "write"}[s.random.IntN(2)]
 		var what string
-		switch s.random.IntN(6) {
+		switch s.random.IntN(7) {
 		case 0, 1, 2:
 			what = s.reserve(app, class)
 		case 3:
@@ -206,6 +281,8 @@ func (s *tale) tell(steps int) {
 			what = s.through(app)
 		case 5:
 			what = s.age()
+		case 6:
+			what = s.ease(app, class)
 		}
 		for key, want := range s.rows {
 			a, c, _ := cutKey(key)
@@ -281,15 +358,28 @@ func (s *tale) through(app string) string {
 	return "got through"
 }
 
+// ease tells a hint, at an instant that only the database knows: a change shows it.
+func (s *tale) ease(app, class string) string {
+	used := 0.7 + 1.1*s.random.Float64()
+	s.exec(`SELECT budget_ease($1, $2, $3, $4)`, s.tenant, app, class, used)
+	mine := s.rows[app+"/"+class]
+	got, now := s.read(app, class)
+	if at := got.FactorAt; !at.Equal(mine.FactorAt) {
+		now = at
+	}
+	*mine = mine.eased(used, now)
+	return fmt.Sprintf("a hint of %.2f", used)
+}
+
 // age lets time pass: all that the rows remember becomes as much older. Now and then the server is another one since.
 func (s *tale) age() string {
 	old := time.Duration(s.random.IntN(90_000)) * time.Millisecond
 	restarted := s.random.IntN(3) == 0
-	s.exec(`UPDATE budget SET tat = tat - $2::interval, quota_at = quota_at - $2::interval, factor_at = factor_at - $2::interval,
+	s.exec(`UPDATE budget SET tat = tat - $2::interval, quota_at = quota_at - $2::interval, factor_at = factor_at - $2::interval, busy_since = busy_since - $2::interval,
 		paused_since = paused_since - $2::interval, paused_until = paused_until - $2::interval,
 		started = CASE WHEN $3 THEN 'epoch' ELSE started END WHERE tenant = $1`, s.tenant, old, restarted)
 	for _, r := range s.rows {
-		for _, t := range []*time.Time{&r.TAT, &r.QuotaAt, &r.FactorAt, &r.Halt.Since, &r.Halt.Until} {
+		for _, t := range []*time.Time{&r.TAT, &r.QuotaAt, &r.FactorAt, &r.BusySince, &r.Halt.Since, &r.Halt.Until} {
 			*t = t.Add(-old)
 		}
 		r.Restarted = r.Restarted || restarted

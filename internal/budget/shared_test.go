@@ -3,6 +3,7 @@ package budget_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,18 +130,35 @@ func TestLowestLimitHolds(t *testing.T) {
 	o.eventually("its own limit is back", func() bool { o.slot(high.Writes); _, own := high.Writes.InForce(); return own })
 }
 
+// Three processes are told one after the other, and each of a hint in a row only the first counts.
 func TestHintLowersTheRate(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	b := o.open(o.cfg)
-	for _, used := range []float64{0, 0.89, 0.95, 1} {
-		if err := b.Writes.Used(t.Context(), used); err != nil {
+	told := func(want float64, hints ...float64) {
+		t.Helper()
+		b := o.open(o.cfg)
+		for _, used := range hints {
+			if err := b.Writes.Used(t.Context(), used); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := o.standing("app", "write").Factor; math.Abs(got-want) > 0.02 {
+			t.Errorf("after %v: got %g, want %g", hints, got, want)
+		}
+	}
+	age := func(busy string) {
+		t.Helper()
+		if _, err := o.pool.Exec(t.Context(), `UPDATE budget SET busy_since = clock_timestamp() - $1::interval, factor_at = factor_at - interval '21 s'`, busy); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := o.standing("app", "write").Factor; got != 0.8 {
-		t.Errorf("got %g, want one step down", got)
-	}
+	o.slot(o.open(o.cfg).Writes)
+	age("1 hour")
+	told(1, 0.7, 0.99, 1.5) // our own
+	told(0.65, 1.3)
+	told(0.65, 1.8) // the effect of the last one is still to come
+	age("1 hour")
+	told(0.15, 1.45)
 }
 
 func TestGivenBackGoesToAnother(t *testing.T) {

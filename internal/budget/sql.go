@@ -99,9 +99,9 @@ func (b *Budget) gotThrough(ctx context.Context, slot time.Time) error {
 	return err
 }
 
-// ease tells the database that the limit is nearly used up.
-func (b *Budget) ease(ctx context.Context, class string) error {
-	_, err := b.pool.Exec(ctx, `SELECT budget_ease($1, $2, $3)`, b.tenant, b.app, class)
+// ease tells the database how much of the limit is used up.
+func (b *Budget) ease(ctx context.Context, class string, used float64) error {
+	_, err := b.pool.Exec(ctx, `SELECT budget_ease($1, $2, $3, $4)`, b.tenant, b.app, class, used)
 	return err
 }
 

@@ -60,28 +60,33 @@ func (h halt) through(slot time.Time) halt {
 	return h
 }
 
-// How a rate that proved too high is lowered, because others share the tenant, and how it climbs back.
+// How a rate that proved too high is lowered, because others share the tenant, and how it climbs back. The curve is that of
+// CUBIC (RFC 9438): quickly back to near where it fell from, a while there, because that was too much when last tried, then
+// beyond, faster and faster. So one app that shares the tenant costs a few 429s an hour, and one that has gone, minutes.
 const (
-	lowered     = 0.8
-	leastFactor = 0.05
-	heldFor     = 30 * time.Second
-	climbEvery  = 5 * time.Second
-	climbBy     = 0.02
+	lowered   = 0.8
+	heldFor   = 20 * time.Second // Graph's window: only then has what was sent before left it
+	backAfter = 60.0             // seconds
 )
 
 // factorAt is the factor in force, when it was set to factor at since. Nobody has to write it for it to climb.
 func factorAt(factor float64, since, at time.Time) float64 {
-	if factor >= 1 {
+	t := seconds(at.Sub(since) - heldFor)
+	switch {
+	case factor >= 1:
 		return 1
+	case t < 0:
+		return factor
 	}
-	steps := math.Floor((at.Sub(since) - heldFor).Seconds() / climbEvery.Seconds())
-	return min(1, factor+climbBy*max(0, steps))
+	x := t/backAfter - 1
+	return min(1, factor/lowered*(1+(1-lowered)*x*x*x))
 }
 
-// lowerFactor is the factor after Graph showed that the rate is too high.
-func lowerFactor(factor float64, since, at time.Time) float64 {
-	return max(leastFactor, lowered*factorAt(factor, since, at))
-}
+// hintsFrom is from what part of a limit on Microsoft documents hints.
+const hintsFrom = 0.8
+
+// seconds is a time as the database reckons it, which has whole microseconds.
+func seconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e6 }
 
 // stepAt is the emission interval at a factor, in whole microseconds because the database's time is.
 func stepAt(every time.Duration, factor float64) time.Duration {

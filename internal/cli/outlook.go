@@ -20,7 +20,9 @@ import (
 type Outlook struct {
 	budget.Forecast
 	Tenant uuid.UUID
-	Runs   []ledger.Waiting // the other runs that are worked before
+	Runs   []ledger.Waiting // the other runs that are worked before, or in turns
+	Before int              // of their rows are sent before the run's last one
+	Prior  int              // how many of the runs have a higher priority; they come first
 	Served bool             // a worker for the tenant is there
 	Reason string           // what the workers say that the run waits for; empty: nothing
 }
@@ -30,7 +32,8 @@ type Candidate struct {
 	Tenant   uuid.UUID
 	Run      int64 // ledger.NoRunYet for one that is still to be enqueued
 	Priority int
-	Rows     int // open
+	Rows     int // of it
+	Open     int // of these
 	Reason   string
 }
 
@@ -47,17 +50,16 @@ func LookOut(ctx context.Context, pool *pgxpool.Pool, c Candidate, limit budget.
 	if o.Served, err = jobs.Served(ctx, pool, c.Tenant); err != nil {
 		return o, err
 	}
-	o.Forecast = budget.Plan(standings, limit, budget.Queue{Ahead: o.RowsAhead(), Rows: c.Rows})
-	return o, nil
-}
-
-// RowsAhead are the open rows of the runs ahead.
-func (o *Outlook) RowsAhead() int {
-	n := 0
-	for _, run := range o.Runs {
-		n += run.Open
+	own := ledger.Waiting{ID: c.Run, Priority: c.Priority, Rows: c.Rows, Open: c.Open}
+	interval := budget.Plan(standings, limit, budget.Queue{}).Interval
+	for _, other := range o.Runs {
+		o.Before += jobs.Before(own, other, interval)
+		if other.Priority < c.Priority {
+			o.Prior++
+		}
 	}
-	return n
+	o.Forecast = budget.Plan(standings, limit, budget.Queue{Ahead: o.Before, Rows: c.Open})
+	return o, nil
 }
 
 // ETA is how long it is until the last row, and whether that can be said: not of a run that nobody works, nor of one that
@@ -97,19 +99,24 @@ func (o *Outlook) Waits(zone *time.Location) string {
 	if o.Pause != nil {
 		add(o.Pause.Describe(o.Paused, zone))
 	}
-	add(o.behind())
+	add(others("waits for", o.Runs[:o.Prior]))
+	add(others("takes turns with", o.Runs[o.Prior:]))
 	return strings.Join(why, "; ")
 }
 
-func (o *Outlook) behind() string {
-	if len(o.Runs) == 0 {
+func others(relation string, runs []ledger.Waiting) string {
+	if len(runs) == 0 {
 		return ""
 	}
-	first := fmt.Sprintf("%d (priority %d)", o.Runs[0].ID, o.Runs[0].Priority)
-	if len(o.Runs) == 1 {
-		return fmt.Sprintf("waits for run %s, %s", first, rows(o.RowsAhead()))
+	open := 0
+	for _, run := range runs {
+		open += run.Open
 	}
-	return fmt.Sprintf("waits for %d runs, %s, the first of them %s", len(o.Runs), rows(o.RowsAhead()), first)
+	first := fmt.Sprintf("%d (priority %d)", runs[0].ID, runs[0].Priority)
+	if len(runs) == 1 {
+		return fmt.Sprintf("%s run %s, %s", relation, first, rows(open))
+	}
+	return fmt.Sprintf("%s %d runs, %s, the first of them %s", relation, len(runs), rows(open), first)
 }
 
 // After says what comes before the run's own rows, to follow how long those take; empty when nothing does.
@@ -120,7 +127,7 @@ func (o *Outlook) After(zone *time.Location) string {
 		if n > 1 {
 			other = humanize.Comma(int64(n)) + " other runs"
 		}
-		after = append(after, fmt.Sprintf("%s of %s (%s)", rows(o.RowsAhead()), other, Short(o.Ahead)))
+		after = append(after, fmt.Sprintf("%s of %s (%s)", rows(o.Before), other, Short(o.Ahead)))
 	}
 	if o.Pause != nil {
 		after = append(after, fmt.Sprintf("a pause until %s (%s)", o.Pause.Until.In(zone).Format(time.TimeOnly), Short(o.Paused)))

@@ -27,7 +27,7 @@ func TestShort(t *testing.T) {
 func TestOutlookInWords(t *testing.T) {
 	t.Parallel()
 	tenant := uuid.MustParse("11111111-1111-4111-8111-111111111111")
-	urgent, older := ledger.Waiting{ID: 202611000041, Priority: 1, Open: 3400}, ledger.Waiting{ID: 202611000040, Priority: 2, Open: 8600}
+	urgent, older := ledger.Waiting{ID: 202611000041, Priority: 1, Rows: 3400, Open: 3400}, ledger.Waiting{ID: 202611000040, Priority: 2, Rows: 9000, Open: 8600}
 	paused := budget.Forecast{
 		Paused: 41 * time.Second, Ahead: 40 * time.Minute, Own: 33 * time.Minute,
 		Pause: &budget.Pause{Until: time.Date(2026, 11, 23, 14, 32, 10, 0, time.UTC), Asked: true},
@@ -40,11 +40,11 @@ func TestOutlookInWords(t *testing.T) {
 		{Outlook{Served: true, Forecast: budget.Forecast{Own: time.Minute}}, "", "", time.Minute},
 		{Outlook{Tenant: tenant}, "no worker serves tenant 11111111-1111-4111-8111-111111111111 now", "", 0},
 		{Outlook{Served: true, Reason: "no token"}, "no token", "", 0},
-		{Outlook{Served: true, Runs: []ledger.Waiting{urgent}, Forecast: budget.Forecast{Ahead: 11 * time.Minute}}, "waits for run 202611000041 (priority 1), 3,400 rows", ", after 3,400 rows of 1 other run (11m)", 11 * time.Minute},
+		{Outlook{Served: true, Runs: []ledger.Waiting{urgent}, Prior: 1, Before: 3400, Forecast: budget.Forecast{Ahead: 11 * time.Minute}}, "waits for run 202611000041 (priority 1), 3,400 rows", ", after 3,400 rows of 1 other run (11m)", 11 * time.Minute},
 		{
-			Outlook{Served: true, Runs: []ledger.Waiting{urgent, older}, Forecast: paused},
-			"paused by Graph until 14:32:10, 41 s; waits for 2 runs, 12,000 rows, the first of them 202611000041 (priority 1)",
-			", after 12,000 rows of 2 other runs (40m) and a pause until 14:32:10 (41s)", 73*time.Minute + 41*time.Second,
+			Outlook{Served: true, Runs: []ledger.Waiting{urgent, urgent, older}, Prior: 2, Before: 12_000, Forecast: paused},
+			"paused by Graph until 14:32:10, 41 s; waits for 2 runs, 6,800 rows, the first of them 202611000041 (priority 1); takes turns with run 202611000040 (priority 2), 8,600 rows",
+			", after 12,000 rows of 3 other runs (40m) and a pause until 14:32:10 (41s)", 73*time.Minute + 41*time.Second,
 		},
 	} {
 		o := test.outlook

@@ -28,7 +28,7 @@ type Config struct {
 
 	ThrottleHeaders bool // answers tell how much of the limit is left
 
-	Latency time.Duration // every answer waits this long
+	Latency time.Duration // of every request: half of it before it is looked at
 	Jitter  time.Duration // and up to this much longer
 
 	Faults          []Fault

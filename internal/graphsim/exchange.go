@@ -27,7 +27,8 @@ type exchange struct {
 	logged    Request // filled in as the exchange goes on
 	throttled bool
 	quota     http.Header   // what is left of a limit, if that is told
-	waited    time.Duration // latency that was put in
+	latency   time.Duration // to be put in, half on the way here and half on the way back
+	waited    time.Duration // on the way back
 	fault     faultKind     // the one it met, if it has a name
 }
 
@@ -43,11 +44,15 @@ type answer struct {
 // serveGraph records the exchange before it answers, so that whoever has the
 // answer finds it in the log.
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, now time.Time) {
-	x := &exchange{world: s.world.Load(), config: &s.config, login: s.login, request: r, at: now}
+	x := &exchange{world: s.world.Load(), config: &s.config, login: s.login, request: r, at: now, latency: s.config.latency()}
 	x.world.tally.arrive()
 	defer x.world.tally.leave()
+	lost := x.arrive(s.now)
 	x.begin()
-	out, err := x.judge(s.tokens)
+	out, err := answer{}, lost
+	if lost == nil {
+		out, err = x.judge(s.tokens)
+	}
 	if err != nil {
 		out = x.refusal(err)
 	}
@@ -133,18 +138,33 @@ func tokenID(token string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// wait puts in the latency.
-func (x *exchange) wait() error {
-	d := x.config.Latency
-	if x.config.Jitter > 0 {
-		d += rand.N(x.config.Jitter)
+// latency is what one exchange takes besides the work.
+func (c *Config) latency() time.Duration {
+	d := c.Latency
+	if c.Jitter > 0 {
+		d += rand.N(c.Jitter)
 	}
-	if d <= 0 {
+	return d
+}
+
+// arrive puts in the latency of the way here: the request is not there before.
+func (x *exchange) arrive(now func() time.Time) error {
+	half := x.latency / 2
+	if half <= 0 {
 		return nil
 	}
-	x.waited = d
-	x.logged.WaitedMs = d.Seconds() * 1000
-	return sleep(x.request.Context(), d)
+	err := sleep(x.request.Context(), half)
+	x.at = now()
+	return err
+}
+
+// wait puts in the latency of the way back.
+func (x *exchange) wait() error {
+	if x.waited = x.latency - x.latency/2; x.waited <= 0 {
+		return nil
+	}
+	x.logged.WaitedMs = x.waited.Seconds() * 1000
+	return sleep(x.request.Context(), x.waited)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -23,7 +23,7 @@ type Request struct {
 	Fault           string    `json:"fault,omitempty"`           // the kind of the fault it met
 	Body            string    `json:"body"`                      // as sent, after decompression; cut off where reading failed
 	ContentEncoding string    `json:"contentEncoding,omitempty"` // as sent
-	WaitedMs        float64   `json:"waitedMs"`                  // latency that was put in, milliseconds
+	WaitedMs        float64   `json:"waitedMs"`                  // latency that was put in on the way back, milliseconds
 }
 
 // entry is a Request without pointers: a million of them would otherwise keep

@@ -3,30 +3,28 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
-// NoRunYet stands for a run that is still to be enqueued: it comes after all others of its priority.
-const NoRunYet = math.MaxInt64
+// NoRunYet stands for a run that is still to be enqueued.
+const NoRunYet = 0
 
 // Waiting is a running run with rows to be sent.
 type Waiting struct {
-	ID       int64
-	Priority int
-	Open     int
+	ID         int64
+	Priority   int
+	Rows, Open int
 }
 
-// Ahead returns the tenant's running runs that are worked before this one, first things first: those of a higher priority,
-// and the older ones of the same. Of one priority they really take turns, box by box; a run that has as much to do as an
-// older one is done after it all the same.
+// Ahead returns the tenant's running runs that are worked before this one or take turns with it, first things first: those
+// of a higher priority and of the same.
 func (l *Ledger) Ahead(ctx context.Context, tenant uuid.UUID, priority int, run int64) ([]Waiting, error) {
 	rows, err := l.pool.Query(ctx, `
-		SELECT r.id, r.priority, c.rows - c.settled AS open
+		SELECT r.id, r.priority, c.rows, c.rows - c.settled AS open
 		FROM run r JOIN run_count c ON c.run = r.id
-		WHERE r.tenant = $1 AND r.state = 'running' AND (r.priority, r.id) < ($2::integer, $3::bigint) AND c.settled < c.rows
+		WHERE r.tenant = $1 AND r.state = 'running' AND r.priority <= $2 AND r.id <> $3 AND c.settled < c.rows
 		ORDER BY r.priority, r.id`, tenant, priority, run)
 	if err != nil {
 		return nil, fmt.Errorf("look for runs ahead: %w", err)

@@ -9,8 +9,8 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// What is worked before a run: a higher priority, and the older of the same; no run that is held, is done, or is another
-// tenant's.
+// What is worked before a run or in turns with it: a higher priority and the same; no run that is held, is done, or is
+// another tenant's.
 func TestAhead(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -37,15 +37,16 @@ func TestAhead(t *testing.T) {
 	add(1, 1, func(n *NewRun) { n.Hold = true })
 	add(1, 1, func(n *NewRun) { n.Tenant = uuid.New() })
 	mine, urgent := add(2, 2), add(4, 1)
-	add(1, 2) // younger
+	younger := add(1, 2)
+	add(1, 3)
 	for _, test := range []struct {
 		priority int
 		run      int64
 		want     []Waiting
 	}{
-		{2, mine, []Waiting{{urgent, 1, 4}, {older, 2, 3}}},
+		{2, mine, []Waiting{{urgent, 1, 4, 4}, {older, 2, 3, 3}, {younger, 2, 1, 1}}},
 		{1, urgent, []Waiting{}},
-		{1, NoRunYet, []Waiting{{urgent, 1, 4}}},
+		{1, NoRunYet, []Waiting{{urgent, 1, 4, 4}}},
 	} {
 		got, err := k.Ahead(t.Context(), tenant, test.priority, test.run)
 		if err != nil {
