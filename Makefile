@@ -41,7 +41,7 @@ fmt: ## format the code
 
 .PHONY: bench
 bench: deps ## run the benchmarks (BENCH=pattern, BENCH_PACKAGES=packages)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCH_PACKAGES)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 3h $(BENCH_PACKAGES)
 
 .PHONY: deps
 deps: ## see to it that a Postgres server is installed

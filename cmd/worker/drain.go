@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"graphpatch/internal/cli"
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
@@ -106,7 +108,12 @@ func (d *drain) report(ctx context.Context, since time.Time) error {
 }
 
 func (d *drain) endedOrHeld(ctx context.Context, since time.Time) (runs []ledger.Standing, err error) {
+	seen := map[uuid.UUID]bool{}
 	for _, t := range d.tenants {
+		if seen[t.ID] {
+			continue // another app of it
+		}
+		seen[t.ID] = true
 		its, err := d.books.EndedOrHeld(ctx, t.ID, since)
 		if err != nil {
 			return nil, err

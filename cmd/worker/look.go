@@ -43,6 +43,11 @@ func (l *look) all(ctx context.Context, row *place) {
 		l.unsent(row)
 		return
 	}
+	if row != nil && len(served) > 1 {
+		l.found.fail("configuration", "name one of them with --tenant, by its name in the file", "the row would be sent by each of the tenant's %d apps", len(served))
+		l.unsent(row)
+		return
+	}
 	for _, s := range served {
 		one := tenantLook{look: l, served: s}
 		one.all(ctx, row)

@@ -42,7 +42,7 @@ func (f ConfigFile) Served(g Graph) ([]Served, error) {
 const tokenVariable = "GRAPH_ACCESS_TOKEN"
 
 // ServedNamed is Served for a command that may say with --tenant which one of the file is meant, by its name or its
-// tenant. Without it all are.
+// tenant, which may have several apps. Without it all are.
 func (f ConfigFile) ServedNamed(g Graph) ([]Served, error) {
 	name := g.Tenant.Tenant
 	if f.ConfigPath == "" || name == "" {
@@ -53,11 +53,11 @@ func (f ConfigFile) ServedNamed(g Graph) ([]Served, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := findServed(all, name)
-	if i < 0 {
+	named := slices.DeleteFunc(slices.Clone(all), func(s Served) bool { return !s.named(name) })
+	if len(named) == 0 {
 		return nil, unknownTenant(f.ConfigPath, name, all)
 	}
-	return all[i : i+1], nil
+	return named, nil
 }
 
 // Find returns the tenant that is meant, and its flags, for a command that needs no credentials: --tenant is a name or a
@@ -119,9 +119,12 @@ func contradiction(besides ...string) error {
 }
 
 func findServed(all []Served, name string) int {
-	return slices.IndexFunc(all, func(s Served) bool {
-		return name != "" && (s.Name == name || strings.EqualFold(s.Tenant.Tenant, name))
-	})
+	return slices.IndexFunc(all, func(s Served) bool { return s.named(name) })
+}
+
+// named reports whether an entry is meant by its name or its tenant.
+func (s Served) named(name string) bool {
+	return name != "" && (s.Name == name || strings.EqualFold(s.Tenant.Tenant, name))
 }
 
 func servedNames(all []Served) string {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -43,9 +42,18 @@ func (r *fileReader) unlike(before []Served, s Served, entry *yaml.Node) {
 		if s.Name != "" && s.Name == other.Name {
 			r.fault(entry, "the name %q is there already, at %s", s.Name, other.at)
 		}
-		if s.Tenant.Tenant != "" && strings.EqualFold(s.Tenant.Tenant, other.Tenant.Tenant) {
-			r.fault(entry, "%v", secondApp(cmp.Or(other.Name, other.at)))
+	}
+	if s.Tenant.Tenant == "" {
+		return
+	}
+	var apps crowd
+	for _, other := range before {
+		if strings.EqualFold(s.Tenant.Tenant, other.Tenant.Tenant) {
+			apps = append(apps, tenantApp{other, other.ClientID})
 		}
+	}
+	if err := apps.admit(tenantApp{s, s.ClientID}); err != nil {
+		r.fault(entry, "%v", err)
 	}
 }
 

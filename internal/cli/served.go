@@ -60,7 +60,7 @@ func (s Served) Connect(ctx context.Context, connections int) (jobs.Tenant, erro
 func ConnectAll(ctx context.Context, served []Served) (Serving, error) {
 	var all Serving
 	var faults []error
-	names := map[uuid.UUID]string{}
+	tenants := map[uuid.UUID]crowd{}
 	for _, s := range served {
 		t, err := s.Connect(ctx, jobs.Connections(s.AtOnce))
 		if err != nil {
@@ -68,22 +68,17 @@ func ConnectAll(ctx context.Context, served []Served) (Serving, error) {
 			continue
 		}
 		all = append(all, t)
-		if other, twice := names[t.ID]; twice {
-			faults = append(faults, s.explain(secondApp(other)))
+		app := tenantApp{s, cmp.Or(t.Client.Token().App, unnamed)}
+		if err := tenants[t.ID].admit(app); err != nil {
+			faults = append(faults, s.explain(err))
 		}
-		names[t.ID] = s.Name
+		tenants[t.ID] = append(tenants[t.ID], app)
 	}
 	if len(faults) > 0 {
 		all.Close()
 		return nil, errors.Join(faults...)
 	}
 	return all, nil
-}
-
-// secondApp is the fault of an entry whose tenant has one. River works a queue once in a process, so two apps there would
-// share its places by chance.
-func secondApp(other string) error {
-	return fmt.Errorf("its tenant is that of %s: one process works a tenant with one app; put the second app into a file of its own and start another worker with it", other)
 }
 
 // Serving are the tenants that a process works for.

@@ -65,8 +65,8 @@ func TestEachCredentialOfAFile(t *testing.T) {
 	}
 }
 
-// TestOneTenantTwice tells of two names for one tenant, which only the login service shows.
-func TestOneTenantTwice(t *testing.T) {
+// TestOneAppTwice tells of two names for one tenant, which only the login service shows.
+func TestOneAppTwice(t *testing.T) {
 	clearEnv(t)
 	authority, ca := loginService(t)
 	served, err := servedBy(t, "  - {name: contoso, tenant: "+mine+", credential: {token: {file: secret.txt}}}\n"+
@@ -77,7 +77,7 @@ func TestOneTenantTwice(t *testing.T) {
 	if id, err := served[1].ID(t.Context()); err != nil || id != uuid.MustParse(mine) {
 		t.Fatal(id, err)
 	}
-	if _, err := ConnectAll(t.Context(), served); err == nil || !strings.Contains(err.Error(), "tenants.yaml:3: tenant twin: its tenant is that of contoso: one process works a tenant with one app") {
+	if _, err := ConnectAll(t.Context(), served); err == nil || !strings.Contains(err.Error(), "tenants.yaml:3: tenant twin: its tenant and app are those of contoso: leave one of the two out") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -260,6 +260,7 @@ type request struct {
 	Method          string
 	Path            string
 	ClientRequestID string
+	TokenID         string
 	Body            string
 	Status          int
 	Fault           string

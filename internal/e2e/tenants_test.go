@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"syscall"
@@ -98,6 +99,57 @@ func TestDrainOfSeveralTenants(t *testing.T) {
 			t.Errorf("got %s, want %s", said, want)
 		}
 	}
+}
+
+// Two apps of one tenant in one file work its queue together: each within its own limit, both within the tenant's.
+func TestTwoAppsOfOneTenant(t *testing.T) {
+	t.Parallel()
+	const rows = 1500 // two slices
+	k, _ := newTestKit(t)
+	root := k.simulator("--write-limit=1000/20s", "--tenant-limit=2000/20s")
+	k.tenantsFile(root, root) // takes the kit's tenant out of the environment
+	entries := "tenants:\n"
+	for _, app := range []string{"first", "second"} {
+		variable := strings.ToUpper(app)
+		k.env[variable] = unsigned(tenant, app)
+		entries += fmt.Sprintf("  - {name: %s, tenant: %s, base-url: %s, credential: {token: {env: %s}}, limits: {writes: 1000/20s, tenant: 2000/20s}}\n",
+			app, tenant, root, variable)
+	}
+	k.env["GRAPHPATCH_CONFIG"] = k.write("tenants.yaml", entries)
+	file := k.sample(rows)
+	k.ok("enqueue", "csv", "--tenant=first", file)
+	if said := k.ok("worker", "--drain").stdout; strings.Count(said, "1500 of 1500 rows settled, 1500 applied") != 1 {
+		t.Errorf("the drain said: %s", said)
+	}
+	checkState(k, root, file)
+	sent := map[string]int{}
+	for _, r := range patches(k, root) {
+		if sent[r.TokenID]++; r.Status != 200 {
+			t.Errorf("Graph answered %d", r.Status)
+		}
+	}
+	for token, n := range sent {
+		if n < rows/5 {
+			t.Errorf("the token %s sent %d of %d rows", token, n, rows)
+		}
+	}
+	if len(sent) != 2 {
+		t.Errorf("%d apps sent something", len(sent))
+	}
+	r := k.run("worker", "check", "--tenant="+tenant, "--row="+file+":2")
+	if want := "the row would be sent by each of the tenant's 2 apps"; r.code != 1 || !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), want) {
+		t.Errorf("want %q: %s", want, r)
+	}
+	if r := k.ok("worker", "check", "--tenant="+tenant); !strings.Contains(r.stdout, "first: graph") || !strings.Contains(r.stdout, "second: graph") {
+		t.Errorf("%s", r)
+	}
+}
+
+// unsigned is a token that says whose it is.
+func unsigned(tenant, app string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	claims := fmt.Sprintf(`{"tid":%q,"appid":%q,"roles":["DeviceManagementConfiguration.ReadWrite.All"],"exp":%d}`, tenant, app, time.Now().Add(time.Hour).Unix())
+	return part([]byte(`{"alg":"none"}`)) + "." + part([]byte(claims)) + "."
 }
 
 func TestCheckOfSeveralTenants(t *testing.T) {

@@ -27,11 +27,11 @@ func WorkHere(ctx context.Context, config WorkerConfig, id int64) error {
 		if err != nil || run.State != ledger.Running {
 			return err
 		}
-		w := all.byQueue[Queue(run.Tenant)]
-		if w == nil {
+		apps := all.byQueue[Queue(run.Tenant)]
+		if apps == nil {
 			return fmt.Errorf("run %d is for the tenant %s, which is not worked here", id, run.Tenant)
 		}
-		b, err := w.work(background, run, 0)
+		b, err := apps.apps[0].work(background, run, 0)
 		if err != nil {
 			return err
 		}

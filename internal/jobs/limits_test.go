@@ -43,8 +43,8 @@ func TestLowestLimitHolds(t *testing.T) {
 	stop()
 	var said logged
 	w := k.workerFor("high", "token", fast)
-	for _, one := range w.slices.byQueue {
-		one.log = slog.New(slog.NewTextHandler(&said, nil))
+	for _, apps := range w.slices.byQueue {
+		apps.apps[0].log = slog.New(slog.NewTextHandler(&said, nil))
 	}
 	k.start(w)
 	// It learns of the lower limit with its first slots, and says so when it begins the next slice.

@@ -18,11 +18,11 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// sliceWorkers hand each slice to the worker of its tenant. They share one recorder: commits are cheapest together.
+// sliceWorkers hand each slice to the apps of its tenant. They share one recorder: commits are cheapest together.
 type sliceWorkers struct {
 	river.WorkerDefaults[SliceArgs]
 
-	byQueue  map[string]*sliceWorker
+	byQueue  map[string]*crew
 	enqueuer *Enqueuer
 	recorder *Recorder
 }
@@ -36,30 +36,35 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 	if err != nil {
 		return nil, err
 	}
-	all := &sliceWorkers{byQueue: map[string]*sliceWorker{}, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log)}
+	all := &sliceWorkers{byQueue: map[string]*crew{}, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log)}
 	for _, t := range config.Tenants {
 		log := config.Log
 		if t.Name != "" {
 			log = log.With("tenant_name", t.Name)
 		}
-		all.byQueue[Queue(t.ID)] = &sliceWorker{
-			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder,
-			client: t.Client, budget: t.Budget, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
+		queue := Queue(t.ID)
+		if all.byQueue[queue] == nil {
+			all.byQueue[queue] = &crew{busy: map[*sliceWorker]int{}}
 		}
+		apps := &all.byQueue[queue].apps
+		*apps = append(*apps, &sliceWorker{
+			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder,
+			client: t.Client, budget: t.Budget, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
+		})
 	}
 	return all, nil
 }
 
 // Work goes by the queue that the slice came from: River only fetches from those that have a worker here.
 func (w *sliceWorkers) Work(ctx context.Context, job *river.Job[SliceArgs]) error {
-	one := w.byQueue[job.Queue]
-	if one == nil {
+	apps := w.byQueue[job.Queue]
+	if apps == nil {
 		return fmt.Errorf("slice %d of run %d: the queue %s is not worked here", job.Args.Slice, job.Args.Run, job.Queue)
 	}
-	return one.Work(ctx, job)
+	return apps.Work(ctx, job)
 }
 
-// sliceWorker works one slice of its tenant for the length of a box, then makes room for others.
+// sliceWorker is one app of a tenant. It works a slice for the length of a box, then makes room for others.
 type sliceWorker struct {
 	pool     *pgxpool.Pool
 	ledger   *ledger.Ledger
@@ -67,6 +72,7 @@ type sliceWorker struct {
 	recorder *Recorder
 	client   *graph.Client
 	budget   *budget.Budget
+	atOnce   int // slices
 	log      *slog.Logger
 	pauses   pauseLog
 	tokens   troubleLog

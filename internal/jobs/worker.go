@@ -28,8 +28,9 @@ func Connections(atOnce int) int { return atOnce * maxFlying }
 // the slice; more than one only bridges the moments in which a slice is opened.
 const AtOnce = 3
 
-// Tenant is one tenant that a process works for. Each has a queue of its own, so that one which is throttled, has no
-// token or is slow only fills its own places.
+// Tenant is one tenant that a process works for, and the app by which it does. Each tenant has a queue of its own, so that
+// one which is throttled, has no token or is slow only fills its own places. A tenant with several apps is there as often;
+// they work the one queue together.
 type Tenant struct {
 	Name   string // in logs; empty where there is only one
 	ID     uuid.UUID
@@ -54,12 +55,8 @@ func (c WorkerConfig) validate() error {
 	if len(c.Tenants) == 0 {
 		faults = append(faults, errors.New("no tenant to work for"))
 	}
-	seen := map[uuid.UUID]bool{}
 	for _, t := range c.Tenants {
-		if seen[t.ID] {
-			faults = append(faults, fmt.Errorf("the tenant %s is there twice: its queue has one app in a process", t.ID))
-		}
-		if seen[t.ID] = true; t.AtOnce < 1 {
+		if t.AtOnce < 1 {
 			faults = append(faults, fmt.Errorf("the tenant %s: %d slices at once: at least one is needed", t.ID, t.AtOnce))
 		}
 	}
@@ -69,7 +66,8 @@ func (c WorkerConfig) validate() error {
 func (c WorkerConfig) queues() map[string]river.QueueConfig {
 	queues := map[string]river.QueueConfig{controlQueue: {MaxWorkers: 1}}
 	for _, t := range c.Tenants {
-		queues[Queue(t.ID)] = river.QueueConfig{MaxWorkers: t.AtOnce}
+		places := queues[Queue(t.ID)].MaxWorkers + t.AtOnce
+		queues[Queue(t.ID)] = river.QueueConfig{MaxWorkers: places}
 	}
 	return queues
 }
