@@ -56,6 +56,8 @@ func (p *play) reportOwnLimit() {
 	p.b.ReportMetric(float64(p.stats.Throttled), "429s")
 	p.b.ReportMetric(100*p.deviation(), "%_apart")
 	p.b.ReportMetric(float64(p.connections), "connections")
+	p.b.ReportMetric(float64(p.reservations)/float64(len(p.requests)), "reservations/PATCH")
+	p.b.ReportMetric(float64(p.reserving.Microseconds())/float64(len(p.requests)), "µs_reserving/PATCH")
 }
 
 // BenchmarkBudgetOtherApp measures what is used of the part of the tenant's limit that another app leaves, which is half.

@@ -44,7 +44,7 @@ func newStage(b *testing.B, workers, rate, windows int) *stage {
 		}
 	}
 	s.lasts = time.Duration(windows) * s.window
-	s.allowConnections()
+	s.settings()
 	s.serve(b)
 	s.env["GRAPH_WRITE_LIMIT"] = s.limit(rate)
 	return s
@@ -61,9 +61,9 @@ func (s *stage) limit(rate int) string {
 	return strconv.Itoa(int(float64(rate)*s.window.Seconds())) + "/" + s.window.String()
 }
 
-// allowConnections makes room for the pools of many workers, about twenty connections each; the server has 200 by
-// itself. The setting is read at a start.
-func (s *stage) allowConnections() {
+// settings make room for the pools of many workers, about twenty connections each; the server has 200 by itself. They have
+// the time counted that reservations take. The first is read at a start.
+func (s *stage) settings() {
 	s.b.Helper()
 	db := s.openServer(s.b)
 	defer closeServer(s.b, db)
@@ -72,8 +72,10 @@ func (s *stage) allowConnections() {
 		s.b.Fatal(err)
 	}
 	defer conn.Close(s.b.Context())
-	if _, err := conn.Exec(s.b.Context(), `ALTER SYSTEM SET max_connections = 500`); err != nil {
-		s.b.Fatal(err)
+	for _, setting := range []string{`max_connections = 500`, `track_functions = 'pl'`} {
+		if _, err := conn.Exec(s.b.Context(), `ALTER SYSTEM SET `+setting); err != nil {
+			s.b.Fatal(err)
+		}
 	}
 }
 
@@ -105,6 +107,8 @@ func (s *stage) play(warmUp time.Duration) *play {
 	s.last(time.Until(p.to))
 	p.stats = s.stats()
 	p.connections = s.count(`SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'`)
+	p.reservations = s.count(`SELECT calls FROM pg_stat_user_functions WHERE funcname = 'budget_reserve'`)
+	p.reserving = time.Duration(s.count(`SELECT (total_time * 1e6)::bigint FROM pg_stat_user_functions WHERE funcname = 'budget_reserve'`))
 	s.endAll(workers)
 	p.requests = patches(s.kit, s.root)
 	return p
@@ -170,6 +174,9 @@ type play struct {
 	stats       stats
 	requests    []request // all PATCHes
 	connections int
+
+	reservations int           // statements that took slots, or found that there are none yet
+	reserving    time.Duration // that the database spent in them
 }
 
 // steady is how many requests of a status came in the steady part.
