@@ -13,6 +13,7 @@ import (
 	"graphpatch/internal/console"
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
+	"graphpatch/internal/postgres"
 )
 
 type runCommand struct {
@@ -54,11 +55,15 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	if err := tenants.OpenBudgets(ctx, pools, served); err != nil {
 		return err
 	}
+	owns, err := postgres.OwnsTables(ctx, pools.Main)
+	if err != nil {
+		return err
+	}
 	name := workerName()
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenants: tenants, Attempts: c.Attempts, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenants: tenants, Attempts: c.Attempts, OwnsTables: owns, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err
