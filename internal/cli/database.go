@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,6 +29,21 @@ func (d Database) Format(f fmt.State, _ rune) {
 		url = "***"
 	}
 	_, _ = fmt.Fprintf(f, "{DatabaseURL:%s DataDir:%s}", url, d.DataDir) // fmt keeps the error to itself
+}
+
+// checkArguments refuses a password among the arguments, which the system shows to every user of the machine.
+func checkArguments(args []string) error {
+	const flag = "--database-url"
+	for i, arg := range args {
+		address, ok := strings.CutPrefix(arg, flag+"=")
+		if arg == flag && i+1 < len(args) {
+			address, ok = args[i+1], true
+		}
+		if ok && postgres.HasPassword(address) {
+			return fmt.Errorf("%s: every user of this machine can read a password on the command line: put the URL into DATABASE_URL, or the password alone into PGPASSWORD or ~/.pgpass", flag)
+		}
+	}
+	return nil
 }
 
 // Open opens the database; Close the result when done.

@@ -110,3 +110,26 @@ func TestDatabaseURLIsNotShown(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestNoPasswordAmongTheArguments(t *testing.T) {
+	t.Parallel()
+	const open, secret = "postgres://user@host/db", "postgres://user:s3cret@host/db"
+	for _, c := range []struct {
+		args    []string
+		refused bool
+	}{
+		{nil, false},
+		{[]string{"--database-url"}, false},
+		{[]string{"--database-url", open}, false},
+		{[]string{"--database-url=" + open, secret}, false},
+		{[]string{"--database-url", secret}, true},
+		{[]string{"do", "--database-url=" + secret}, true},
+	} {
+		var said strings.Builder
+		code := run("test", "", &testGrammar{}, append(c.args, "do", "nothing"), Streams{Out: &said, Err: &said})
+		got := strings.Contains(said.String(), "every user of this machine can read a password")
+		if got != c.refused || got && (code != ExitUsage || strings.Contains(said.String(), "s3cret")) {
+			t.Errorf("%v: exit code %d, said %s", c.args, code, said.String())
+		}
+	}
+}
