@@ -44,7 +44,8 @@ const (
 // Rights is what GrantRights could not do, because the user who migrates may not. The zero Rights is all done.
 type Rights struct {
 	NoRoles    []Role // that are not there
-	OpenSchema string // the schema in which everybody may make tables and functions
+	OpenSchema string // the schema in which everybody may make tables and functions, "" for none
+	Owner      string // of the tables, who has to make more of them there
 }
 
 // Advice is what an administrator has to run, "" for nothing.
@@ -58,8 +59,9 @@ func (r Rights) Advice() string {
 		text.WriteString("and \"worker migrate\" once more gives them their rights.\n")
 	}
 	if r.OpenSchema != "" {
-		fmt.Fprintf(&text, "Every user of the database may make tables and functions beside graphpatch's. The schema's owner ends that with\n"+
-			"  REVOKE CREATE ON SCHEMA %s FROM PUBLIC;\n", pgx.Identifier{r.OpenSchema}.Sanitize())
+		schema, owner := pgx.Identifier{r.OpenSchema}.Sanitize(), pgx.Identifier{r.Owner}.Sanitize()
+		fmt.Fprintf(&text, "Every user of the database may make tables and functions beside graphpatch's. An administrator ends that with\n"+
+			"  GRANT CREATE ON SCHEMA %[1]s TO %[2]s;\n  REVOKE CREATE ON SCHEMA %[1]s FROM PUBLIC;\n", schema, owner)
 	}
 	return text.String()
 }
@@ -91,7 +93,7 @@ func GrantRights(ctx context.Context, pool *pgxpool.Pool) (left Rights, err erro
 				return fmt.Errorf("%s: %w", role.name, err)
 			}
 		}
-		left.OpenSchema, err = closeSchema(ctx, tx)
+		left.OpenSchema, left.Owner, err = closeSchema(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -169,24 +171,25 @@ func run(ctx context.Context, tx pgx.Tx, file string) error {
 }
 
 // closeSchema keeps everybody from making tables and functions where the owner's functions look for theirs, which
-// PostgreSQL before 15 allows in the schema public. It returns the schema if it stays open.
-func closeSchema(ctx context.Context, tx pgx.Tx) (open string, err error) {
+// PostgreSQL before 15 allows in the schema public. It returns the schema, and the tables' owner, if it stays open: the owner
+// must not lose the right as well.
+func closeSchema(ctx context.Context, tx pgx.Tx) (open, owner string, err error) {
 	const look = `
-		SELECT nspname, pg_has_role(nspowner, 'USAGE')
-		FROM pg_namespace
-		WHERE nspname = current_schema() AND EXISTS (
+		SELECT nspname, pg_get_userbyid(relowner), pg_has_role(nspowner, 'USAGE') AND pg_has_role(relowner, nspowner, 'USAGE')
+		FROM pg_namespace, pg_class c
+		WHERE nspname = current_schema() AND c.oid = 'audit_event'::regclass AND EXISTS (
 			SELECT FROM aclexplode(nspacl) a WHERE a.grantee = 0 AND a.privilege_type = 'CREATE')`
 	var schema string
 	var ours bool
-	err = tx.QueryRow(ctx, look).Scan(&schema, &ours)
+	err = tx.QueryRow(ctx, look).Scan(&schema, &owner, &ours)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return "", nil
+		return "", "", nil
 	case err != nil:
-		return "", err
+		return "", "", err
 	case !ours:
-		return schema, nil
+		return schema, owner, nil
 	}
 	_, err = tx.Exec(ctx, "REVOKE CREATE ON SCHEMA "+pgx.Identifier{schema}.Sanitize()+" FROM PUBLIC")
-	return "", err
+	return "", "", err
 }
