@@ -7,5 +7,5 @@ import "embed"
 // FS holds the migrations, named NNN_what.sql, without gaps, in tern's format: text/template over SQL, where a double brace
 // has a meaning.
 //
-//go:embed *.sql
+//go:embed *.sql rights/*.sql
 var FS embed.FS

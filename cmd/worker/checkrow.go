@@ -16,6 +16,7 @@ import (
 
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
+	"graphpatch/internal/postgres"
 	"graphpatch/internal/source"
 	"graphpatch/internal/userstatus"
 )
@@ -76,6 +77,10 @@ const rowTime = time.Minute
 // row sends the row as a run of its own, whose canary it is: the same way as every other row, recorded like it.
 func (l *tenantLook) row(ctx context.Context, p place) {
 	check := l.named("row")
+	if err := postgres.CheckRights(ctx, l.pools.Main, postgres.EnqueueRole); err != nil {
+		l.found.fail(check, "", "%v", err)
+		return
+	}
 	row, err := l.command.readRow(ctx, p, l.tenant)
 	if err != nil {
 		l.found.fail(check, "", "%v", err)

@@ -105,6 +105,9 @@ func (l *look) database(ctx context.Context) {
 		if _, ok := errors.AsType[*postgres.SchemaError](err); ok {
 			do = ""
 		}
+		if _, ok := errors.AsType[*postgres.RightsError](err); ok {
+			do = ""
+		}
 		l.found.fail(check, do, "%v", err)
 		return
 	}
@@ -114,7 +117,18 @@ func (l *look) database(ctx context.Context) {
 		l.found.fail(check, "", "ask the server's version: %v", err)
 		return
 	}
-	l.found.ok(check, "PostgreSQL %s, reached and migrated", version)
+	l.found.ok(check, "PostgreSQL %s, reached and migrated; %s", version, l.rights(ctx))
+}
+
+// rights says what the database's user may do beyond what the work takes.
+func (l *look) rights(ctx context.Context) string {
+	switch owns, err := postgres.OwnsTables(ctx, l.pools.Main); {
+	case err != nil:
+		return err.Error()
+	case owns:
+		return "its user owns the tables"
+	}
+	return "its user has the rights of " + string(postgres.WorkerRole)
 }
 
 func (l *tenantLook) configuration(ctx context.Context) {

@@ -13,11 +13,12 @@ import (
 	"graphpatch/internal/console"
 	"graphpatch/internal/jobs"
 	"graphpatch/internal/ledger"
+	"graphpatch/internal/postgres"
 )
 
 type runCommand struct {
 	Drain     bool   `help:"End when no run of any tenant served here has anything left to do. Held runs are named, not waited for."`
-	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz."`
+	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz. Without a host, as in :8090, only this machine is answered; unix:PATH is a socket for this user alone."`
 	Attempts  int    `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
 	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
 
@@ -54,11 +55,15 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	if err := tenants.OpenBudgets(ctx, pools, served); err != nil {
 		return err
 	}
+	owns, err := postgres.OwnsTables(ctx, pools.Main)
+	if err != nil {
+		return err
+	}
 	name := workerName()
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenants: tenants, Attempts: c.Attempts, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenants: tenants, Attempts: c.Attempts, OwnsTables: owns, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err
@@ -69,7 +74,7 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 			return errors.Join(cli.Usage(err), worker.Stop(ctx))
 		}
 		defer health.Close()
-		log.Info("answering health checks", "at", "http://"+health.Addr()+"/healthz")
+		log.Info("answering health checks", "at", health.Health())
 	}
 	relaxGC()
 	for i, t := range tenants {

@@ -73,6 +73,10 @@ func run(name, description string, grammar any, args []string, streams Streams) 
 	if err != nil {
 		panic(err) // a fault of the grammar, which every test would meet
 	}
+	if err := checkArguments(args); err != nil {
+		say(streams.Err, name, err.Error())
+		return ExitUsage
+	}
 	command, err := parser.Parse(args)
 	if told {
 		return ExitDone

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -30,6 +31,21 @@ func (d Database) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{DatabaseURL:%s DataDir:%s}", url, d.DataDir) // fmt keeps the error to itself
 }
 
+// checkArguments refuses a password among the arguments, which the system shows to every user of the machine.
+func checkArguments(args []string) error {
+	const flag = "--database-url"
+	for i, arg := range args {
+		address, ok := strings.CutPrefix(arg, flag+"=")
+		if arg == flag && i+1 < len(args) {
+			address, ok = args[i+1], true
+		}
+		if ok && postgres.HasPassword(address) {
+			return fmt.Errorf("%s: every user of this machine can read a password on the command line: put the URL into DATABASE_URL, or the password alone into PGPASSWORD or ~/.pgpass", flag)
+		}
+	}
+	return nil
+}
+
 // Open opens the database; Close the result when done.
 func (d Database) Open(ctx context.Context, program string) (*postgres.Database, error) {
 	return d.open(ctx, postgres.Config{ApplicationName: "graphpatch " + program})
@@ -48,12 +64,18 @@ func (d Database) open(ctx context.Context, config postgres.Config) (*postgres.D
 	return postgres.Open(ctx, config)
 }
 
+// rolesOf are the rights that each program's database user needs.
+var rolesOf = map[string]postgres.Role{
+	"enqueue": postgres.EnqueueRole, "worker": postgres.WorkerRole, "check": postgres.WorkerRole, "audit": postgres.AuditRole,
+}
+
 // Pools are the connections a command works with.
 type Pools struct {
 	Main   *pgxpool.Pool // River's, and whatever is no ledger's
 	Ledger *pgxpool.Pool // nil for a command that only reads
 	budget *pgxpool.Pool // nil for a command that sends nothing
 	db     *postgres.Database
+	role   postgres.Role
 }
 
 // OpenBudgets opens the connections on which the budgets of so many tenants are kept: Served.OpenBudget needs them.
@@ -67,26 +89,27 @@ func (p *Pools) OpenBudgets(ctx context.Context, tenants int) (err error) {
 // ConnectToRead opens the database and checks that its schema is the one this program was built for. The error names the
 // command that migrates it.
 func (d Database) ConnectToRead(ctx context.Context, program string) (*Pools, error) {
-	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program}, (*Pools).connectToRead)
+	return d.connect(ctx, program, postgres.Config{}, (*Pools).connectToRead)
 }
 
 // Join is ConnectToRead for a command that can do without a database: it starts no private server. The error is
 // postgres.ErrNotRunning when none runs.
 func (d Database) Join(ctx context.Context, program string) (*Pools, error) {
-	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program, OnlyRunning: true}, (*Pools).connectToRead)
+	return d.connect(ctx, program, postgres.Config{OnlyRunning: true}, (*Pools).connectToRead)
 }
 
 // Connect is ConnectToRead for a command that also writes: River's tables must be there, too.
 func (d Database) Connect(ctx context.Context, program string) (*Pools, error) {
-	return d.connect(ctx, postgres.Config{ApplicationName: "graphpatch " + program}, (*Pools).connectToWrite)
+	return d.connect(ctx, program, postgres.Config{}, (*Pools).connectToWrite)
 }
 
-func (d Database) connect(ctx context.Context, config postgres.Config, connect func(*Pools, context.Context) error) (*Pools, error) {
+func (d Database) connect(ctx context.Context, program string, config postgres.Config, connect func(*Pools, context.Context) error) (*Pools, error) {
+	config.ApplicationName = "graphpatch " + program
 	db, err := d.open(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pools{db: db}
+	p := &Pools{db: db, role: rolesOf[program]}
 	if err := connect(p, ctx); err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
 	}
@@ -97,7 +120,10 @@ func (p *Pools) connectToRead(ctx context.Context) (err error) {
 	if p.Main, err = p.db.Pool(ctx, postgres.PoolConfig{}); err != nil {
 		return err
 	}
-	return postgres.CheckSchema(ctx, p.Main)
+	if err := postgres.CheckSchema(ctx, p.Main); err != nil {
+		return postgres.ExplainRefusal(ctx, p.Main, p.role, err)
+	}
+	return postgres.CheckRights(ctx, p.Main, p.role)
 }
 
 func (p *Pools) connectToWrite(ctx context.Context) error {
@@ -156,10 +182,14 @@ func (d Database) Migrate(ctx context.Context, w io.Writer) (err error) {
 	if err := ledger.New(p.Main, "").MakeMonths(ctx); err != nil {
 		return err
 	}
-	if from == to && steps == 0 {
-		_, err = fmt.Fprintf(w, "The schema is up to date (version %d).\n", to)
+	left, err := postgres.GrantRights(ctx, p.Main)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "The schema went from version %d to %d; River's tables took %d steps.\n", from, to, steps)
+	done := fmt.Sprintf("The schema is up to date (version %d).\n", to)
+	if from != to || steps > 0 {
+		done = fmt.Sprintf("The schema went from version %d to %d; River's tables took %d steps.\n", from, to, steps)
+	}
+	_, err = io.WriteString(w, done+left.Advice())
 	return err
 }

@@ -38,12 +38,12 @@ func TestConnectAndMigrate(t *testing.T) {
 		}
 	}
 
-	pools, err := d.Connect(t.Context(), "test")
+	pools, err := d.Connect(t.Context(), "worker")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var name string
-	if err := pools.Ledger.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || !strings.HasPrefix(name, "graphpatch test") {
+	if err := pools.Ledger.QueryRow(t.Context(), `SHOW application_name`).Scan(&name); err != nil || !strings.HasPrefix(name, "graphpatch worker") {
 		t.Errorf("got %q, %v", name, err)
 	}
 	if err := pools.Close(t.Context()); err != nil {
@@ -56,7 +56,7 @@ func TestConnectAndMigrate(t *testing.T) {
 
 func checkConnect(t *testing.T, d Database, want string) error {
 	t.Helper()
-	pools, err := d.Connect(t.Context(), "test")
+	pools, err := d.Connect(t.Context(), "worker")
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, %v, want %s", pools, err, want)
 	}
@@ -65,7 +65,7 @@ func checkConnect(t *testing.T, d Database, want string) error {
 
 func TestDatabaseThatIsNoDatabase(t *testing.T) {
 	d := Database{DatabaseURL: "postgres://me:hidden-4711@127.0.0.1:1/none"}
-	_, connectErr := d.Connect(t.Context(), "test")
+	_, connectErr := d.Connect(t.Context(), "worker")
 	for _, err := range []error{connectErr, d.Migrate(t.Context(), io.Discard)} {
 		if err == nil || strings.Contains(err.Error(), "hidden-4711") {
 			t.Errorf("got %v", err)
@@ -108,5 +108,28 @@ func TestDatabaseURLIsNotShown(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(Database{}), "{DatabaseURL: DataDir:}"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestNoPasswordAmongTheArguments(t *testing.T) {
+	t.Parallel()
+	const open, secret = "postgres://user@host/db", "postgres://user:s3cret@host/db"
+	for _, c := range []struct {
+		args    []string
+		refused bool
+	}{
+		{nil, false},
+		{[]string{"--database-url"}, false},
+		{[]string{"--database-url", open}, false},
+		{[]string{"--database-url=" + open, secret}, false},
+		{[]string{"--database-url", secret}, true},
+		{[]string{"do", "--database-url=" + secret}, true},
+	} {
+		var said strings.Builder
+		code := run("test", "", &testGrammar{}, append(c.args, "do", "nothing"), Streams{Out: &said, Err: &said})
+		got := strings.Contains(said.String(), "every user of this machine can read a password")
+		if got != c.refused || got && (code != ExitUsage || strings.Contains(said.String(), "s3cret")) {
+			t.Errorf("%v: exit code %d, said %s", c.args, code, said.String())
+		}
 	}
 }

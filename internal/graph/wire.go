@@ -60,6 +60,7 @@ func (c *Client) doLarge(ctx context.Context, method, url string, body []byte, i
 		x.Status, x.Header = resp.StatusCode, resp.Header
 		whole, err = readBody(resp.Body, most)
 		resp.Body.Close()
+		whole = hideEcho(req, x.Header, whole)
 		x.Body, x.BodyCut = whole[:min(len(whole), maxBody)], len(whole) > maxBody
 	}
 	x.Elapsed = time.Since(x.SentAt)

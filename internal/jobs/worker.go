@@ -45,9 +45,11 @@ type WorkerConfig struct {
 	Tenants []Tenant
 	// Attempts is how many transient or unknown answers a row may get before it is given up; 0 is DefaultAttempts.
 	Attempts int
-	Pool     *pgxpool.Pool  // River's
-	Ledger   *ledger.Ledger // over a pool of its own
-	Log      *slog.Logger
+	// OwnsTables says that the pool's user is the tables' owner, so that River may rebuild its indexes.
+	OwnsTables bool
+	Pool       *pgxpool.Pool  // River's
+	Ledger     *ledger.Ledger // over a pool of its own
+	Log        *slog.Logger
 }
 
 func (c WorkerConfig) validate() error {
@@ -92,10 +94,15 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
 	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log})
+	var reindex river.PeriodicSchedule // River's own: at midnight
+	if !config.OwnsTables {
+		reindex = river.NeverSchedule()
+	}
 	client, err := river.NewClient(riverpgxv5.New(config.Pool), &river.Config{
-		ID:      config.Name,
-		Workers: workers,
-		Queues:  config.queues(),
+		ReindexerSchedule: reindex,
+		ID:                config.Name,
+		Workers:           workers,
+		Queues:            config.queues(),
 		// With the default of 100 ms short slices would wait for the fetch most of the time.
 		FetchCooldown:        15 * time.Millisecond,
 		FetchPollInterval:    500 * time.Millisecond,

@@ -107,6 +107,34 @@ func TestWhatLiesInTheRootIsPrivate(t *testing.T) {
 	}
 }
 
+func TestFolderThatOthersMayWriteIn(t *testing.T) {
+	t.Parallel()
+	refused := func(what, dir string) {
+		_, err := Open(t.Context(), Config{DataDir: dir})
+		if open, ok := errors.AsType[*OpenError](err); !ok || open.Dir != dir || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: got %v, want an *OpenError", what, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%s: %v was made (%v)", what, left, err)
+		}
+	}
+	for _, mode := range []os.FileMode{0o777, 0o775, 0o777 | os.ModeSticky} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		refused(mode.String(), dir)
+	}
+	if os.Geteuid() != 0 {
+		return // only root can make a folder another user's
+	}
+	theirs := t.TempDir()
+	if err := os.Chown(theirs, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	refused("another user's", theirs)
+}
+
 func TestFolderTheServerCannotPass(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

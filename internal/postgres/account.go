@@ -81,7 +81,28 @@ func (a account) makeRoot(root string) error {
 			return err
 		}
 	}
-	return a.canReach(root)
+	return errors.Join(a.isOurs(root), a.canReach(root))
+}
+
+// OpenError tells that others could put something into the root folder, or take it away: a password of their choice, or a
+// socket that they listen at.
+type OpenError struct{ Dir string }
+
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("other users may write in %s: choose a data directory of your own, or run chmod go-w %s", e.Dir, e.Dir)
+}
+
+func (a account) isOurs(root string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	owned := !ok || int(stat.Uid) == os.Geteuid() || int(stat.Uid) == a.uid
+	if !owned || info.Mode().Perm()&0o022 != 0 {
+		return &OpenError{Dir: root}
+	}
+	return nil
 }
 
 // UnreachableError tells that the server's account cannot pass a folder above

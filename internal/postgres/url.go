@@ -68,6 +68,20 @@ func cutScheme(address string) (string, bool) {
 	return strings.CutPrefix(address, "postgresql://")
 }
 
+// HasPassword reports whether a database URL, or libpq's keyword=value form, holds a password, or may do so.
+func HasPassword(address string) bool {
+	rest, ok := cutScheme(address)
+	if !ok {
+		return strings.Contains(strings.ToLower(address), "password")
+	}
+	u, err := url.Parse("postgres://" + rest)
+	if err != nil {
+		return strings.Contains(rest, "@") || strings.Contains(rest, "%") || strings.Contains(strings.ToLower(rest), "password")
+	}
+	_, set := u.User.Password()
+	return set || withoutSecrets(rest) != rest
+}
+
 // withoutSecrets drops the query parameters that hold a password, and those
 // whose name cannot be read.
 func withoutSecrets(rest string) string {

@@ -74,3 +74,25 @@ func FuzzURL(f *testing.F) {
 		}
 	})
 }
+
+func TestHasPassword(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"":                                          false,
+		"postgres://host/db":                        false,
+		"postgres://user@host/db":                   false,
+		"postgres://user@host/db?passfile=f":        false,
+		"postgres://user:secret@host/db":            true,
+		"postgresql://user:@host/db":                true,
+		"postgres://host/db?user=u&password=secret": true,
+		"postgres://host/db?sslpassword=secret":     true,
+		"postgres://host/db?pass%77ord=secret":      true,
+		"postgres://user:a%zz@host/db":              true,
+		"host=h user=u":                             false,
+		"host=h user=u PASSWORD=secret":             true,
+	} {
+		if got := HasPassword(address); got != want {
+			t.Errorf("%s: got %v", address, got)
+		}
+	}
+}

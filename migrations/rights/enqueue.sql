@@ -1,0 +1,29 @@
+-- graphpatch_enqueue puts runs in, holds, releases and cancels them.
+GRANT SELECT ON schema_version, run, run_count, run_counter, status_update, in_flight, audit_event, budget TO graphpatch_enqueue;
+GRANT SELECT ON river_migration, river_job, river_queue TO graphpatch_enqueue;
+
+GRANT EXECUTE ON FUNCTION make_months TO graphpatch_enqueue;
+GRANT INSERT, UPDATE ON run_counter TO graphpatch_enqueue;
+GRANT INSERT ON run, run_count TO graphpatch_enqueue;
+-- Of a run nothing that says where it came from.
+GRANT UPDATE (state, reason, canary, finished_at) ON run TO graphpatch_enqueue;
+
+-- The rows go straight into the month.
+GRANT INSERT ON status_update TO graphpatch_enqueue;
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'status_update'::regclass LOOP
+        EXECUTE format('GRANT INSERT ON %s TO graphpatch_enqueue', part);
+    END LOOP;
+END
+$$;
+
+-- The columns of a run's own events: none that settles a row or tells of a request, and not the time.
+GRANT INSERT (run, row, outcome, actor, error) ON audit_event TO graphpatch_enqueue;
+
+-- A job that is there already is left as it is, which River asks for as an update of its kind.
+GRANT INSERT ON river_job TO graphpatch_enqueue;
+GRANT UPDATE (kind) ON river_job TO graphpatch_enqueue;
+GRANT USAGE ON SEQUENCE river_job_id_seq TO graphpatch_enqueue;
