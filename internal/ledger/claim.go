@@ -53,12 +53,12 @@ func (l *Ledger) Claim(ctx context.Context, run Run, wishes []Wish) (claims []Cl
 	}
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		var looked []look
-		var finished []int64
+		var changes []Change
 		if looked, state, err = l.lockAndLook(ctx, tx, run, wishes); err != nil {
 			return err
 		}
-		if finished, err = l.decide(ctx, tx, run, looked, byID); len(finished) > 0 {
-			state = Finished
+		if changes, err = l.decide(ctx, tx, run, looked, byID); len(changes) > 0 {
+			state = changes[0].State
 		}
 		return err
 	})
@@ -134,7 +134,7 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 }
 
 // decide takes out again what must not be sent, with its event, and fills in the fate of what was locked.
-func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, byID map[uuid.UUID]*Claim) (finished []int64, err error) {
+func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, byID map[uuid.UUID]*Claim) (changes []Change, err error) {
 	var events []Event
 	var settled []Event
 	for _, k := range looked {
@@ -160,8 +160,8 @@ func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, 
 	if len(events) == 0 {
 		return nil, nil
 	}
-	_, finished, err = l.record(ctx, tx, events)
-	return finished, err
+	_, changes, err = l.record(ctx, tx, events)
+	return changes, err
 }
 
 // Unclaim takes rows out of flight whose requests never left.
