@@ -132,10 +132,13 @@ func (r *Recorder) flush(batch []entry) {
 // tell logs what has become of whole runs.
 func (r *Recorder) tell(changes []ledger.Change) {
 	for _, c := range changes {
-		if c.State == ledger.Held {
-			r.log.Error("run held: "+c.Reason, "run", c.Run)
-		} else {
+		switch {
+		case c.State != ledger.Held:
 			r.log.Info("run "+string(c.State), "run", c.Run)
+		case c.Asked:
+			r.log.Info("run held: "+c.Reason, "run", c.Run)
+		default:
+			r.log.Error("run held: "+c.Reason, "run", c.Run)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func (l *Ledger) brake(ctx context.Context, tx pgx.Tx, id int64, s score) (*Chan
 	if err != nil || run.State != Running {
 		return nil, err
 	}
-	reason := s.canary()
-	if s.limits.exceeded(s.newSettled, s.newFailures) {
+	reason, failed := s.canary(), s.limits.exceeded(s.newSettled, s.newFailures)
+	if failed {
 		causes, err := frequentCauses(ctx, tx, id)
 		if err != nil {
 			return nil, err
@@ -49,7 +49,7 @@ func (l *Ledger) brake(ctx context.Context, tx pgx.Tx, id int64, s score) (*Chan
 	if err := setState(ctx, tx, id, Held, l.worker, reason, Running); err != nil {
 		return nil, err
 	}
-	return &Change{Run: id, State: Held, Reason: clean(reason)}, nil
+	return &Change{Run: id, State: Held, Reason: clean(reason), Asked: !failed}, nil
 }
 
 // canary says what became of the first rows.

@@ -180,6 +180,23 @@ func TestCanaryRows(t *testing.T) {
 	k.stands(run, Running, "")
 }
 
+// Whether the rows behind a canary's are ever sent is for a person to say: until then they supersede nothing.
+func TestRowsBehindACanarySupersedeNothing(t *testing.T) {
+	k := newKit(t)
+	older, later := k.imported(want(3, userstatus.Error)), k.imported(want(4, userstatus.Error))
+	newer := k.braked(5, func(n *NewRun) { n.CanaryRows = 2 })
+	if c := k.claimOne(older); c.Fate != Claimed {
+		t.Errorf("got fate %d before the release, want it claimed", c.Fate)
+	}
+	k.land(newer, k.fly(newer, 2), "applied", "applied", 200, "")
+	if err := k.Release(t.Context(), newer.ID, "tester", ""); err != nil {
+		t.Fatal(err)
+	}
+	if c := k.claimOne(later); c.Fate != Superseded {
+		t.Errorf("got fate %d after the release, want it superseded", c.Fate)
+	}
+}
+
 // A run that has no more rows than its canary just finishes.
 func TestCanaryOfAllRows(t *testing.T) {
 	k := newKit(t)

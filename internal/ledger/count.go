@@ -78,6 +78,7 @@ type Change struct {
 	Run    int64
 	State  State
 	Reason string // of a held run
+	Asked  bool   // held because a canary was asked for, not because something went wrong
 }
 
 // bump adds to the counts of each run, last in its transaction and in the order of the runs; the one whose commit
