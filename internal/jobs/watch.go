@@ -21,8 +21,8 @@ type watch struct {
 	looking bool
 }
 
-// watchEvery is a quarter of the second within which a hold takes effect everywhere: time for a slow answer.
-const watchEvery = 250 * time.Millisecond
+// watchEvery is a tenth of the second within which a hold takes effect everywhere: time for a slow answer.
+const watchEvery = 100 * time.Millisecond
 
 func newWatch(l *ledger.Ledger) *watch {
 	ctx, cancel := context.WithCancel(context.Background())
