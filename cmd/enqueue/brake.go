@@ -52,7 +52,7 @@ func (c *holdCommand) Run(ctx context.Context, streams cli.Streams) error {
 		if err := d.books.Hold(ctx, run, c.Actor.Name(), c.Reason); err != nil {
 			return err
 		}
-		return d.tell(ctx, streams.Out, run, "held", "open", "")
+		return d.tellStopped(ctx, streams.Out, run, "held", "open")
 	})
 }
 
@@ -66,11 +66,7 @@ func (c *releaseCommand) Run(ctx context.Context, streams cli.Streams) error {
 		if err != nil {
 			return err
 		}
-		canary := ""
-		if r.CanaryRows > 0 {
-			canary = fmt.Sprintf("; held again after row %s, its canary's last", humanize.Comma(int64(r.CanaryRows)))
-		}
-		if err := d.tell(ctx, streams.Out, run, "released", "open", canary); err != nil {
+		if err := d.tellReleased(ctx, streams.Out, r); err != nil {
 			return err
 		}
 		return d.warnUnserved(ctx, streams.Err, run, r)
@@ -83,7 +79,7 @@ func (c *cancelCommand) Run(ctx context.Context, streams cli.Streams) error {
 		if err := d.books.Cancel(ctx, run, c.Actor.Name(), c.Reason); err != nil {
 			return err
 		}
-		return d.tell(ctx, streams.Out, run, "cancelled", "not sent any more", "")
+		return d.tellStopped(ctx, streams.Out, run, "cancelled", "not sent any more")
 	})
 }
 
@@ -117,8 +113,8 @@ func (b *brake) each(ctx context.Context, streams cli.Streams, do func(d desk, r
 // sentence begins with a capital letter.
 func sentence(err *ledger.StateError) string { return "R" + err.Error()[1:] }
 
-// tell says what was done to a run, and what has become and becomes of its rows.
-func (d desk) tell(ctx context.Context, w io.Writer, run int64, done, rest, more string) error {
+// tellStopped says what was done to a run, and what has become and becomes of its rows.
+func (d desk) tellStopped(ctx context.Context, w io.Writer, run int64, done, rest string) error {
 	p, err := d.books.Progress(ctx, run)
 	if err != nil {
 		return err
@@ -134,7 +130,21 @@ func (d desk) tell(ctx context.Context, w io.Writer, run int64, done, rest, more
 	if flying > 0 {
 		text += fmt.Sprintf("; %s in flight, of which some may still be sent", humanize.Comma(int64(flying)))
 	}
-	_, err = fmt.Fprintf(w, "%s%s.\n", text, more)
+	_, err = fmt.Fprintf(w, "%s.\n", text)
+	return err
+}
+
+// tellReleased says what a run that goes on has before it.
+func (d desk) tellReleased(ctx context.Context, w io.Writer, run ledger.Run) error {
+	p, err := d.books.Progress(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("Run %d is released: %s; %s open", run.ID, counts(p), plural(p.Rows-p.Settled, "row"))
+	if run.CanaryRows > 0 {
+		text += fmt.Sprintf("; held again when its first %s are settled", plural(int(run.CanaryRows), "row"))
+	}
+	_, err = fmt.Fprintf(w, "%s.\n", text)
 	return err
 }
 

@@ -206,6 +206,8 @@ func TestCanarySurvivesAKill(t *testing.T) {
 		return b.count(`SELECT settled FROM run_count`) > 20 && b.count(`SELECT count(*) FROM in_flight`) > 0
 	})
 	first.end(syscall.SIGKILL)
+	k.ok("enqueue", "hold", run)
+	says(t, k.ok("enqueue", "release", run), 0, "held again when its first 120 rows are settled")
 	// What the clock would do in a minute and a half.
 	b.exec(`UPDATE river_job SET attempted_at = attempted_at - interval '2 min' WHERE state = 'running'`)
 	b.exec(`DELETE FROM river_leader`)
