@@ -259,10 +259,12 @@ func (b *box) settleReports(ctx context.Context) error {
 	}
 	claims := make([]ledger.Claim, len(b.unsent))
 	slots := make([]budget.Slot, len(b.unsent))
+	rows := make([]*ledger.OpenRow, len(b.unsent))
 	for i, r := range b.unsent {
-		claims[i], slots[i] = r.claim, r.slot
-		b.rows.put(waitingRow{r.claim.Row, time.Now()})
+		claims[i], slots[i], rows[i] = r.claim, r.slot, r.claim.Row
 	}
+	slices.SortFunc(rows, func(a, b *ledger.OpenRow) int { return cmp.Compare(a.Row, b.Row) })
+	b.rows.putBack(rows, time.Now())
 	b.unsent = nil
 	b.w.budget.Writes.GiveBack(slots) // of a run that was held; another may use them
 	// The slot is gone whatever becomes of the job, so the claim goes too.
