@@ -21,7 +21,11 @@ func writeCounts(w io.Writer, d *audit.Detail, v view) error {
 	} {
 		table.Add("  "+c.name, number(c.n), "")
 	}
-	table.Add("  open", number(d.Open), inFlight(d))
+	if d.State == "cancelled" {
+		table.Add("  cancelled", number(d.Cancelled), inFlight(d))
+	} else {
+		table.Add("  open", number(d.Open), inFlight(d))
+	}
 	table.Add("requests", number(d.Requests), "")
 	for _, c := range answers(d) {
 		if c.n > 0 {

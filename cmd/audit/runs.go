@@ -64,19 +64,22 @@ func writeRuns(w io.Writer, runs []audit.Run, v view) error {
 		cli.Column{Title: "REJECTED", Right: true}, cli.Column{Title: "FAILED", Right: true},
 		cli.Column{Title: "NAME", Fit: cli.Cut}, cli.Column{Title: "BY", Fit: cli.Spare},
 	)
-	var held strings.Builder
+	var notes strings.Builder
 	for i := range runs {
 		r := &runs[i]
 		table.Add(strconv.FormatInt(r.ID, 10), r.State, created(r.CreatedAt), number(r.Rows), number(r.Open),
 			notZero(r.Rejected), notZero(r.Failed), r.Name, r.Actor)
-		if r.State == "held" {
-			fmt.Fprintf(&held, "Run %d is held: %s\n", r.ID, reason(r))
+		switch {
+		case r.State == "held":
+			fmt.Fprintf(&notes, "Run %d is held: %s\n", r.ID, reason(r))
+		case r.Cancelled > 0:
+			fmt.Fprintf(&notes, "Run %d is cancelled: %s not sent any more\n", r.ID, count(r.Cancelled, "row"))
 		}
 	}
 	if err := table.Write(w, v.width); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, held.String())
+	_, err := io.WriteString(w, notes.String())
 	return err
 }
 
@@ -117,12 +120,15 @@ var runFields = []field[audit.Run]{
 	{"state", func(r *audit.Run) string { return r.State }},
 	{"reason", func(r *audit.Run) string { return text(r.Reason) }},
 	{"canary", func(r *audit.Run) string { return r.Canary }},
+	{"canaryRows", func(r *audit.Run) string { return text(r.CanaryRows) }},
+	{"maxFailures", func(r *audit.Run) string { return text(r.MaxFailures) }},
 	{"repeat", func(r *audit.Run) string { return strconv.Itoa(r.Repeat) }},
 	{"createdAt", func(r *audit.Run) string { return instant(&r.CreatedAt) }},
 	{"finishedAt", func(r *audit.Run) string { return instant(r.FinishedAt) }},
 	{"rows", func(r *audit.Run) string { return strconv.Itoa(r.Rows) }},
 	{"settled", func(r *audit.Run) string { return strconv.Itoa(r.Settled) }},
 	{"open", func(r *audit.Run) string { return strconv.Itoa(r.Open) }},
+	{"cancelled", func(r *audit.Run) string { return strconv.Itoa(r.Cancelled) }},
 	{"applied", func(r *audit.Run) string { return strconv.Itoa(r.Applied) }},
 	{"rejected", func(r *audit.Run) string { return strconv.Itoa(r.Rejected) }},
 	{"failed", func(r *audit.Run) string { return strconv.Itoa(r.Failed) }},

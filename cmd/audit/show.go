@@ -83,7 +83,8 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 		add("options", options)
 	}
 	add("priority", strconv.Itoa(d.Priority))
-	add("canary", canaries[d.Canary])
+	add("canary", canaryOf(d.Detail))
+	add("limit", limitOf(d.Detail))
 	add("progress", progress(d, v))
 	add("waits", d.waits(v.now.Location()))
 	return table.Write(w, v.width)
@@ -95,6 +96,29 @@ var canaries = map[string]string{
 	"passed":  "passed: a first row was applied and read back as it was sent",
 	"failed":  "failed: the run was held; a release sends the rows all the same",
 	"waived":  "waived",
+}
+
+// canaryOf says as well how many rows are sent before a person looks.
+func canaryOf(d *audit.Detail) string {
+	s := canaries[d.Canary]
+	if d.CanaryRows == nil || *d.CanaryRows >= d.Rows {
+		return s
+	}
+	if s != "" {
+		s += "; "
+	}
+	return s + fmt.Sprintf("only the first %s are sent before the run is held for a person", count(*d.CanaryRows, "row"))
+}
+
+// limitOf says how many failures hold the run.
+func limitOf(d *audit.Detail) string {
+	if d.MaxFailures == nil {
+		return ""
+	}
+	if share, ok := strings.CutSuffix(*d.MaxFailures, "%"); ok {
+		return fmt.Sprintf("held when more than %s %% of the settled rows are rejected or failed, from 100 on", share)
+	}
+	return fmt.Sprintf("held at %s rejected or failed rows", *d.MaxFailures)
 }
 
 func times(n int) string {

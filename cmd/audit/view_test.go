@@ -74,7 +74,11 @@ func TestStanding(t *testing.T) {
 	}{
 		{func(*audit.Detail) {}, "running: 3,120 of 4,000 rows settled, 880 open, 5 in flight"},
 		{func(d *audit.Detail) { d.State, d.Reason, d.InFlight = "held", ptr("Graph refused\nthe token"), 0 }, `held: Graph refused\nthe token` + "\n3,120 of 4,000 rows settled, 880 wait for a release"},
-		{func(d *audit.Detail) { d.State = "cancelled" }, "cancelled: nobody said why\n3,120 of 4,000 rows settled, 880 will not be sent, 5 in flight"},
+		{func(d *audit.Detail) { cancel(d) }, "cancelled: nobody said why\n3,120 of 4,000 rows settled, 875 are not sent any more, 5 in flight"},
+		{func(d *audit.Detail) {
+			cancel(d)
+			d.InFlight, d.Throttled, d.Transient, d.Unknown, d.Late = 0, 0, 0, 0, 0
+		}, "cancelled: nobody said why\n3,120 of 4,000 rows settled, 880 were never sent"},
 		{func(d *audit.Detail) { d.State, d.Counts = "finished", audit.Counts{Rows: 1, Settled: 1, Applied: 1} }, "finished: all 1 row settled, none rejected"},
 		{func(d *audit.Detail) {
 			d.State, d.Counts = "finished", audit.Counts{Rows: 4000, Settled: 4000, Rejected: 12}
@@ -87,6 +91,30 @@ func TestStanding(t *testing.T) {
 		test.change(d)
 		if got := standing(d); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func cancel(d *audit.Detail) { d.State, d.Open, d.Cancelled = "cancelled", 0, 880 }
+
+func TestBrakeInWords(t *testing.T) {
+	for _, test := range []struct {
+		canary        string
+		rows          *int
+		limit         *string
+		wantC, wantLi string
+	}{
+		{"waived", nil, nil, "waived", ""},
+		{"passed", ptr(50), ptr("5%"), "passed: a first row was applied and read back as it was sent; only the first 50 rows are sent before the run is held for a person", "held when more than 5 % of the settled rows are rejected or failed, from 100 on"},
+		{"waived", ptr(4000), ptr("200"), "waived", "held at 200 rejected or failed rows"},
+	} {
+		d := busy()
+		d.Canary, d.CanaryRows, d.MaxFailures = test.canary, test.rows, test.limit
+		if got := canaryOf(d); got != test.wantC {
+			t.Errorf("got %q, want %q", got, test.wantC)
+		}
+		if got := limitOf(d); got != test.wantLi {
+			t.Errorf("got %q, want %q", got, test.wantLi)
 		}
 	}
 }
@@ -122,6 +150,8 @@ func TestAbout(t *testing.T) {
 
 func TestRunsTable(t *testing.T) {
 	held, done := busy().Run, busy().Run
+	ended := busy()
+	cancel(ended)
 	held.ID, held.State, held.Reason = 202611000043, "held", ptr("enqueued on hold, until everybody has agreed")
 	done.ID, done.State, done.Name, done.Rejected = 202610000001, "finished", "a file with a name that is much too long.csv", 0
 	for name, width := range map[string]int{"runs-wide.txt": 0, "runs-80.txt": 80, "runs-120.txt": 120} {
@@ -132,6 +162,12 @@ func TestRunsTable(t *testing.T) {
 		golden(t, name, out.String())
 		fits(t, name, out.String(), width)
 	}
+	var out bytes.Buffer
+	if err := writeRuns(&out, []audit.Run{ended.Run, busy().Run}, evening(80)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "runs-cancelled.txt", out.String())
+	fits(t, "runs-cancelled.txt", out.String(), 80)
 }
 
 func TestEventsTable(t *testing.T) {

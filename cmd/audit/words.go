@@ -18,7 +18,7 @@ func standing(d *audit.Detail) string {
 	case "held":
 		return fmt.Sprintf("held: %s\n%s", reason(&d.Run), settledOf(d, "wait for a release"))
 	case "cancelled":
-		return fmt.Sprintf("cancelled: %s\n%s", reason(&d.Run), settledOf(d, "will not be sent"))
+		return fmt.Sprintf("cancelled: %s\n%s", reason(&d.Run), cancelled(d))
 	}
 	s := d.State + ": " + settledOf(d, "open")
 	if d.Reason != nil {
@@ -39,6 +39,19 @@ func finished(d *audit.Detail) string {
 		return fmt.Sprintf("finished: all %s settled, none rejected", count(d.Rows, "row"))
 	}
 	return fmt.Sprintf("finished with %s of %s", strings.Join(bad, " and "), number(d.Rows))
+}
+
+// cancelled tells rows that were never sent from those that were and got no verdict.
+func cancelled(d *audit.Detail) string {
+	rest := *d
+	rest.Open = d.Cancelled - d.InFlight
+	switch {
+	case d.Throttled+d.Unauthorized+d.Refused+d.Transient+d.Unknown+d.Late > 0:
+		return settledOf(&rest, "are not sent any more")
+	case rest.Open == 1:
+		return settledOf(&rest, "was never sent")
+	}
+	return settledOf(&rest, "were never sent")
 }
 
 func settledOf(d *audit.Detail, open string) string {

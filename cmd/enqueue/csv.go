@@ -16,20 +16,22 @@ import (
 )
 
 type csvCommand struct {
-	File        string            `arg:"" help:"The CSV file, or - for standard input."`
-	Map         map[string]string `mapsep:"none" placeholder:"COLUMN=PROPERTY" help:"Read a property from a column of another name. Repeatable."`
-	Set         map[string]string `mapsep:"none" placeholder:"PROPERTY=VALUE" help:"The same value for every row. Repeatable."`
-	Delimiter   string            `placeholder:"CHAR" help:"What separates the cells: , ; | or tab. Not set: found out."`
-	EmptyAs     string            `enum:"absent,null" default:"absent" placeholder:"absent|null" help:"What an empty cell of userDisplayName and userPrincipalName asks for: nothing, or null (default ${default})."`
-	OnDuplicate string            `enum:"fault,last" default:"fault" placeholder:"fault|last" help:"Rows that address the same status: a fault, or the last one wins (default ${default})."`
-	SkipInvalid string            `type:"path" placeholder:"FILE" help:"Leave invalid rows out and write them to FILE with the reasons."`
-	Again       bool              `help:"Import content that was imported before."`
-	DryRun      bool              `help:"Validate, say what would be done, and enqueue nothing."`
-	Wait        bool              `help:"Wait until the run is finished, and show its progress."`
-	Hold        bool              `help:"Enqueue the run on hold, for release later."`
-	Name        string            `placeholder:"TEXT" help:"A name for the run (default: the file's)."`
-	Priority    int               `default:"2" placeholder:"1-4" help:"1 is worked before 4 (default ${default})."`
-	Output      string            `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+	File        string              `arg:"" help:"The CSV file, or - for standard input."`
+	Map         map[string]string   `mapsep:"none" placeholder:"COLUMN=PROPERTY" help:"Read a property from a column of another name. Repeatable."`
+	Set         map[string]string   `mapsep:"none" placeholder:"PROPERTY=VALUE" help:"The same value for every row. Repeatable."`
+	Delimiter   string              `placeholder:"CHAR" help:"What separates the cells: , ; | or tab. Not set: found out."`
+	EmptyAs     string              `enum:"absent,null" default:"absent" placeholder:"absent|null" help:"What an empty cell of userDisplayName and userPrincipalName asks for: nothing, or null (default ${default})."`
+	OnDuplicate string              `enum:"fault,last" default:"fault" placeholder:"fault|last" help:"Rows that address the same status: a fault, or the last one wins (default ${default})."`
+	SkipInvalid string              `type:"path" placeholder:"FILE" help:"Leave invalid rows out and write them to FILE with the reasons."`
+	Again       bool                `help:"Import content that was imported before."`
+	DryRun      bool                `help:"Validate, say what would be done, and enqueue nothing."`
+	Wait        bool                `help:"Wait until the run is finished, held or cancelled, and show its progress. Exit code 3: finished with rows rejected or failed; 1: held or cancelled."`
+	Hold        bool                `help:"Enqueue the run on hold, for release later."`
+	Canary      *int32              `placeholder:"N" help:"Send the first N rows, then hold the run for a person to look at them; release sends the others. Not set: the first row goes alone and is read back, as always, and the others follow by themselves."`
+	MaxFailures ledger.FailureLimit `default:"5%" placeholder:"N|P%" help:"Hold the run once N rows were rejected or failed, or more than P % of the settled ones, looked at from 100 on; 100% is no limit (default ${default}). Throttling and waiting never count; a release begins to count anew."`
+	Name        string              `placeholder:"TEXT" help:"A name for the run (default: the file's)."`
+	Priority    int                 `default:"2" placeholder:"1-4" help:"1 is worked before 4 (default ${default})."`
+	Output      string              `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Actor
 	cli.ConfigFile
@@ -42,6 +44,9 @@ func (c *csvCommand) Validate() error {
 	var faults []error
 	if c.Priority < 1 || c.Priority > 4 {
 		faults = append(faults, fmt.Errorf("--priority %d: use 1 to 4", c.Priority))
+	}
+	if c.Canary != nil && *c.Canary < 1 {
+		faults = append(faults, fmt.Errorf("--canary %d: use 1 or more; without it the rows follow by themselves when the first one stuck", *c.Canary))
 	}
 	if c.Hold && c.Wait {
 		faults = append(faults, errors.New("--hold and --wait: a run on hold is not worked, so there is nothing to wait for"))
@@ -164,8 +169,12 @@ func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) le
 	if name == "" {
 		name = filepath.Base(in.name)
 	}
+	var canaryRows int32
+	if c.Canary != nil {
+		canaryRows = *c.Canary
+	}
 	return ledger.NewRun{
-		Kind: "csv", Name: name, Actor: c.Actor.Name(), Tenant: tenant, Priority: c.Priority, Hold: c.Hold,
+		MaxFailures: c.MaxFailures, CanaryRows: canaryRows, Kind: "csv", Name: name, Actor: c.Actor.Name(), Tenant: tenant, Priority: c.Priority, Hold: c.Hold,
 		Fingerprint: sum.Fingerprint, Again: c.Again, Options: ledger.Options{Duplicates: c.OnDuplicate == "last"},
 		Source: sourceNote{
 			File: in.name, SHA256: fmt.Sprintf("%x", sum.SHA256), Bytes: sum.Bytes, Encoding: sum.Encoding, Delimiter: string(sum.Delimiter),

@@ -10,14 +10,14 @@ import (
 func main() {
 	cli.Main("enqueue", `Puts updates of Intune user statuses into the queue. Workers send them to Microsoft Graph.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was enqueued), 3 finished with rows rejected.`, &grammar{})
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was enqueued), 3 finished with rows rejected. With --wait, 1 is also that the run was held or cancelled.`, &grammar{})
 }
 
 type grammar struct {
 	CSV     csvCommand     `cmd:"" name:"csv" help:"Import a CSV file as a run: all of it or nothing."`
-	Hold    holdCommand    `cmd:"" help:"Make a run stand still. What is in flight is finished."`
-	Release releaseCommand `cmd:"" help:"Let a held run go on."`
-	Cancel  cancelCommand  `cmd:"" help:"End a run. Its open rows are never sent."`
+	Hold    holdCommand    `cmd:"" help:"Make runs stand still. What is in flight is finished."`
+	Release releaseCommand `cmd:"" help:"Let held runs go on."`
+	Cancel  cancelCommand  `cmd:"" help:"End runs. Their open rows are not sent any more."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

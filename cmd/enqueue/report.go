@@ -129,14 +129,19 @@ func (c *csvCommand) lookOut(ctx context.Context, stderr io.Writer, d desk, cand
 func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary, o *cli.Outlook) error {
 	if c.Output == "json" {
 		return cli.WriteJSON(w, struct {
-			Run     int64 `json:"run"`
-			Rows    int   `json:"rows"`
-			Skipped int   `json:"skipped"`
-			Held    bool  `json:"held"`
-		}{run, sum.Rows, sum.Skipped, c.Hold})
+			Run     int64  `json:"run"`
+			Rows    int    `json:"rows"`
+			Skipped int    `json:"skipped"`
+			Held    bool   `json:"held"`
+			Canary  *int32 `json:"canaryRows"` // null: the rows follow by themselves
+			Limit   string `json:"maxFailures"`
+		}{run, sum.Rows, sum.Skipped, c.Hold, c.Canary, c.MaxFailures.String()})
 	}
 	pace, own, after := c.pace(sum.Rows, o)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
+	if c.Canary != nil && int(*c.Canary) < sum.Rows {
+		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*c.Canary), "row"))
+	}
 	if c.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -125,14 +125,17 @@ func ended(w io.Writer, run int64, p ledger.Progress, output string) error {
 	case err != nil:
 		return err
 	case p.State == ledger.Held:
-		return fmt.Errorf(`run %d is held: %s. "enqueue release %d" lets it go on`, run, cli.Visible(p.Reason), run)
+		return fmt.Errorf(`run %d is held: %s. "enqueue release %d" lets it go on`, run, cli.Visible(why(p)), run)
 	case p.State == ledger.Cancelled:
-		return errors.New("the run was cancelled")
+		return fmt.Errorf("run %d was cancelled: %s. %s not sent any more", run, cli.Visible(why(p)), pluralVerb(p.Rows-p.Settled, "row", "is", "are"))
 	case p.Rejected+p.Failed > 0:
 		return &cli.Error{Code: cli.ExitRejected}
 	}
 	return nil
 }
+
+// why is the reason that was given.
+func why(p ledger.Progress) string { return cmp.Or(p.Reason, "nobody said why") }
 
 // counts names every count that is not zero.
 func counts(p ledger.Progress) string {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,22 +79,18 @@ func (d *drain) wait(ctx context.Context) error {
 	}
 }
 
-// report names the runs that ended or were held since then, and the held ones from before.
+// report names the runs that ended since then and, last, those that are held: since then or from before.
 func (d *drain) report(ctx context.Context, since time.Time) error {
 	runs, err := d.endedOrHeld(ctx, since)
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(runs, func(a, b ledger.Standing) int { return cmp.Compare(held(a), held(b)) })
 	rejected, stopped := false, false
 	for _, run := range runs {
-		line := fmt.Sprintf("Run %d is %s: %d of %d rows settled, %d applied, %d rejected, %d failed",
-			run.ID, run.State, run.Settled, run.Rows, run.Applied, run.Rejected, run.Failed)
-		if run.State == ledger.Held {
-			line += fmt.Sprintf(`; held: %s. "enqueue release %d" lets it go on`, run.Reason, run.ID)
-			stopped = stopped || run.Stopped
-		}
+		stopped = stopped || run.State == ledger.Held && run.Stopped
 		rejected = rejected || run.State == ledger.Finished && run.Rejected+run.Failed > 0
-		if _, err := fmt.Fprintln(d.out, line+"."); err != nil {
+		if _, err := fmt.Fprintln(d.out, sentence(run)); err != nil {
 			return err
 		}
 	}
@@ -105,6 +103,28 @@ func (d *drain) report(ctx context.Context, since time.Time) error {
 		_, err = fmt.Fprintln(d.out, "Nothing was to be done.")
 	}
 	return err
+}
+
+func held(run ledger.Standing) int {
+	if run.State == ledger.Held {
+		return 1
+	}
+	return 0
+}
+
+// sentence says where a run stands, and of one that waits for a person why, and what lets it go on.
+func sentence(run ledger.Standing) string {
+	line := fmt.Sprintf("Run %d is %s: %d of %d rows settled, %d applied, %d rejected, %d failed",
+		run.ID, run.State, run.Settled, run.Rows, run.Applied, run.Rejected, run.Failed)
+	why := cli.Visible(cmp.Or(run.Reason, "nobody said why"))
+	switch run.State {
+	case ledger.Held:
+		line += fmt.Sprintf(`; held: %s. "enqueue release %d" lets it go on`, why, run.ID)
+	case ledger.Cancelled:
+		line += fmt.Sprintf("; cancelled: %s. %d rows are not sent any more", why, run.Rows-run.Settled)
+	case ledger.Finished, ledger.Running:
+	}
+	return line + "."
 }
 
 func (d *drain) endedOrHeld(ctx context.Context, since time.Time) (runs []ledger.Standing, err error) {

@@ -13,7 +13,7 @@ import (
 func main() {
 	cli.Main("worker", `Sends the enqueued updates to Microsoft Graph and records every exchange.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (with --drain) finished with rows rejected.`, &grammar{})
+Exit codes: 0 done, 1 failed, 2 wrong usage. With --drain, 3 is that a run finished with rows rejected, and 1 also that one was held meanwhile.`, &grammar{})
 }
 
 type grammar struct {

@@ -17,7 +17,7 @@ import (
 )
 
 type runCommand struct {
-	Drain     bool   `help:"End when no run of any tenant served here has anything left to do. Held runs are named, not waited for."`
+	Drain     bool   `help:"End when no run of any tenant served here has anything left to do without a person: rows that come again are waited for, held runs are named and not waited for. Exit code 1: a run was held meanwhile; 3: one finished with rows rejected or failed."`
 	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz. Without a host, as in :8090, only this machine is answered; unix:PATH is a socket for this user alone."`
 	Attempts  int    `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
 	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`

@@ -12,27 +12,33 @@ import (
 
 // Run is a run and how far it has come. Times are UTC.
 type Run struct {
-	ID         int64      `json:"run"`
-	Kind       string     `json:"kind"`
-	Name       string     `json:"name"`
-	Actor      string     `json:"actor"`
-	Tenant     uuid.UUID  `json:"tenant"`
-	Priority   int        `json:"priority"`
-	State      string     `json:"state"`
-	Reason     *string    `json:"reason"` // why it is held or was cancelled; while it is running, what it waits for
-	Canary     string     `json:"canary"` // pending, passed, failed or waived
-	Repeat     int        `json:"repeat"` // how often the same content had been imported before, on purpose
-	CreatedAt  time.Time  `json:"createdAt"`
-	FinishedAt *time.Time `json:"finishedAt"` // also when it was cancelled
+	ID       int64     `json:"run"`
+	Kind     string    `json:"kind"`
+	Name     string    `json:"name"`
+	Actor    string    `json:"actor"`
+	Tenant   uuid.UUID `json:"tenant"`
+	Priority int       `json:"priority"`
+	State    string    `json:"state"`
+	Reason   *string   `json:"reason"` // why it is held or was cancelled; while it is running, what it waits for
+	Canary   string    `json:"canary"` // pending, passed, failed or waived
+	// CanaryRows are the only rows that are sent before the run is held for a person; nil: all of them, or it was released.
+	CanaryRows *int `json:"canaryRows"`
+	// MaxFailures is how many rows may be rejected or failed before the run is held: "200", or "5%" of the settled ones; nil:
+	// any number.
+	MaxFailures *string    `json:"maxFailures"`
+	Repeat      int        `json:"repeat"` // how often the same content had been imported before, on purpose
+	CreatedAt   time.Time  `json:"createdAt"`
+	FinishedAt  *time.Time `json:"finishedAt"` // also when it was cancelled
 	Counts
 }
 
-// Counts are exact, of one instant, and add up: applied, rejected, failed, unchanged and superseded are settled, settled
-// and open are the rows.
+// Counts are exact, of one instant, and add up: applied, rejected, failed, unchanged and superseded are settled; settled,
+// open and cancelled are the rows.
 type Counts struct {
-	Rows    int `json:"rows"`
-	Settled int `json:"settled"`
-	Open    int `json:"open"` // of a cancelled run: those that are not sent any more
+	Rows      int `json:"rows"`
+	Settled   int `json:"settled"`
+	Open      int `json:"open"`
+	Cancelled int `json:"cancelled"` // settled by the state of their run; those that were in flight may yet get an answer
 
 	Applied    int `json:"applied"`
 	Rejected   int `json:"rejected"`
@@ -61,8 +67,11 @@ type RunFilter struct {
 	Limit  int       // 0: no limit
 }
 
-const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.canary, r.repeat, r.created_at, r.finished_at,
-	c.rows, c.settled, c.rows - c.settled AS open, c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
+const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.canary, c.canary_rows,
+	coalesce(c.max_failures::text, c.max_failures_percent::text || '%') AS max_failures, r.repeat, r.created_at, r.finished_at,
+	c.rows, c.settled,
+	CASE r.state WHEN 'cancelled' THEN 0 ELSE c.rows - c.settled END AS open,
+	CASE r.state WHEN 'cancelled' THEN c.rows - c.settled ELSE 0 END AS cancelled, c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
 	c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown, c.late,
 	c.requests`
 

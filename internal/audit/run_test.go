@@ -29,7 +29,7 @@ func TestRuns(t *testing.T) {
 		var got []int64
 		for _, r := range runs {
 			got = append(got, r.ID)
-			if r.Settled+r.Open != r.Rows || r.Applied+r.Rejected+r.Failed+r.Unchanged+r.Superseded != r.Settled {
+			if r.Settled+r.Open+r.Cancelled != r.Rows || r.Applied+r.Rejected+r.Failed+r.Unchanged+r.Superseded != r.Settled {
 				t.Errorf("%s: run %d does not add up: %+v", test.name, r.ID, r.Counts)
 			}
 		}
@@ -63,6 +63,66 @@ func TestShowRunning(t *testing.T) {
 	}
 	if d.RatePerSecond == nil || *d.RatePerSecond <= 0 || d.OtherFailures != 0 {
 		t.Errorf("rate %v, other failures %d", d.RatePerSecond, d.OtherFailures)
+	}
+}
+
+// The rows that a cancelled run never sent are settled by its state.
+func TestShowCancelled(t *testing.T) {
+	w, _, second, _ := story(t)
+	d, err := w.audit.Show(t.Context(), second)
+	w.must(err)
+	if diff := cmp.Diff(d.Counts, Counts{Rows: 1, Cancelled: 1}); diff != "" {
+		t.Errorf("counts (-got +want):\n%s", diff)
+	}
+}
+
+// The limits are shown as they are written on the command line.
+func TestShowLimits(t *testing.T) {
+	w := newWorld(t)
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""})
+	for _, test := range []struct {
+		sql  string
+		want string
+		rows int
+	}{
+		{`UPDATE run_count SET max_failures_percent = 5, canary_rows = 50`, "5%", 50},
+		{`UPDATE run_count SET max_failures_percent = 0.5`, "0.5%", 50},
+		{`UPDATE run_count SET max_failures_percent = NULL, max_failures = 200, canary_rows = 1`, "200", 1},
+	} {
+		w.exec(test.sql)
+		d, err := w.audit.Show(t.Context(), run)
+		w.must(err)
+		if d.MaxFailures == nil || *d.MaxFailures != test.want || d.CanaryRows == nil || *d.CanaryRows != test.rows {
+			t.Errorf("%s: got %v, %v", test.sql, d.MaxFailures, d.CanaryRows)
+		}
+	}
+	w.exec(`UPDATE run_count SET max_failures = NULL, canary_rows = NULL`)
+	d, err := w.audit.Show(t.Context(), run)
+	w.must(err)
+	if d.MaxFailures != nil || d.CanaryRows != nil {
+		t.Errorf("without limits: got %v, %v", d.MaxFailures, d.CanaryRows)
+	}
+}
+
+// Ten thousand equal refusals, of which each names another request, user and time, are one line.
+func TestShowTenThousandEqualFailures(t *testing.T) {
+	w := newWorld(t)
+	updates := make([]update, 10_000)
+	for i := range updates {
+		updates[i] = update{configuration, fmt.Sprintf("s%d", i), ""}
+	}
+	run := w.enqueue(contoso, "users.csv", updates...)
+	w.exec(`
+		INSERT INTO audit_event (run, row, final, outcome, status, error)
+		SELECT $1, row, true, 'rejected', 403, format('Forbidden: user u%s@contoso.com may not - Activity ID: %s - at %s', row, gen_random_uuid(),
+			to_char(timestamp '2026-11-23' + row * interval '1 s', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+		FROM generate_series(1, 10000) row`, run)
+	w.exec(`UPDATE run_count SET rejected = 10000`)
+	d, err := w.audit.Show(t.Context(), run)
+	w.must(err)
+	status, problem := 403, "Forbidden: user … may not - Activity ID: … - at …"
+	if diff := cmp.Diff(d.Failures, []Failure{{"rejected", &status, &problem, 10_000, 1}}); diff != "" || d.OtherFailures != 0 {
+		t.Errorf("failures (-got +want):\n%s\nothers: %d", diff, d.OtherFailures)
 	}
 }
 

@@ -64,7 +64,7 @@ var rightsOfTables = map[string][4]string{
 	"river_notification_id_seq": {"", "USAGE", "", ""},
 	"river_queue":               {"SELECT", "SELECT INSERT UPDATE DELETE", "SELECT", ""},
 	"run":                       {"SELECT INSERT update", "SELECT update", "SELECT", ""},
-	"run_count":                 {"SELECT INSERT", "SELECT UPDATE", "SELECT", ""},
+	"run_count":                 {"SELECT INSERT update", "SELECT UPDATE", "SELECT", ""},
 	"run_counter":               {"SELECT INSERT UPDATE", "", "SELECT", ""},
 	"schema_version":            {"SELECT", "SELECT", "SELECT", ""},
 	"status_update":             {"SELECT INSERT", "SELECT", "SELECT", ""},
@@ -76,6 +76,7 @@ var rightsOfColumns = map[string]string{
 	"graphpatch_enqueue INSERT audit_event": "body_cut client_request_id elapsed_us final method recorded_at request_body request_id response_body response_headers sent_at spared status url worker",
 	"graphpatch_worker INSERT audit_event":  "recorded_at",
 	"graphpatch_enqueue UPDATE run":         "actor created_at fingerprint id kind name options priority repeat source tenant",
+	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent observed progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
 	"graphpatch_worker UPDATE run":          "actor created_at fingerprint id kind name options priority repeat source tenant",
 }
 
@@ -152,9 +153,9 @@ func functionRights(t *testing.T, owner *pgx.Conn, users [4]*pgx.Conn) {
 		{"make_months"},
 		{
 			"budget_crashed", "budget_ease", "budget_eased", "budget_factor", "budget_got_through", "budget_lower", "budget_open", "budget_reserve",
-			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "make_months",
+			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "failure_cause", "make_months",
 		},
-		nil, nil,
+		{"failure_cause"}, nil,
 	}
 	for i, user := range users {
 		got := column(t, owner, callable, user.Config().User)

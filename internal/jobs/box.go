@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,10 +25,13 @@ type box struct {
 	state   ledger.State  // of the run, as the last claim saw it
 	stop    string        // why the run must stop
 	canary  canary
-	waiting string   // what the run is said to wait for
-	flying  int      // claimed and not yet reported
-	lost    bool     // of some row it is not known what was recorded
-	unsent  []report // claimed, and never left
+	cut     bool          // the slice has more rows, behind the canary's
+	halted  chan struct{} // closed: the run stands still, and what has not left yet does not leave
+	halt    func()        // closes it, once
+	waiting string        // what the run is said to wait for
+	flying  int           // claimed and not yet reported
+	lost    bool          // of some row it is not known what was recorded
+	unsent  []report      // claimed, and never left
 	reports chan report
 }
 
@@ -45,8 +49,9 @@ const (
 func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time) *box {
 	b := &box{
 		w: w, run: run, state: run.State, ends: now.Add(boxTime), waiting: run.Reason, reports: make(chan report, maxFlying),
-		canary: canary{pending: run.Canary == ledger.CanaryPending},
+		canary: canary{pending: run.Canary == ledger.CanaryPending}, halted: make(chan struct{}),
 	}
+	b.halt = sync.OnceFunc(func() { close(b.halted) })
 	for i := range open {
 		b.rows.put(waitingRow{&open[i], now.Add(due(run.ID, open[i].Row, open[i].Past))})
 	}
@@ -55,11 +60,16 @@ func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time
 
 // work goes on until the box is over, nothing is left, or the run stands still; then it waits for what is in flight.
 func (b *box) work(ctx context.Context) error {
+	b.w.watch.add(b)
+	defer b.w.watch.remove(b)
 	wake, err := b.step(ctx, time.Now())
 	for err == nil && !wake.IsZero() {
 		if err = b.wait(ctx, wake); err == nil {
 			wake, err = b.step(ctx, time.Now())
 		}
+	}
+	if b.stands() {
+		b.halt()
 	}
 	if b.stop != "" {
 		// At once, although answers are still awaited: others work on the same run.
@@ -71,6 +81,11 @@ func (b *box) work(ctx context.Context) error {
 		err = errors.Join(err, b.settleReports(ctx))
 	}
 	return errors.Join(err, b.pass(ctx))
+}
+
+// stands reports whether the run stands still, as far as this box knows.
+func (b *box) stands() bool {
+	return b.stop != "" || b.state != ledger.Running || isClosed(b.halted)
 }
 
 // pass notes that the canary has passed, and lets the other slices begin.
@@ -103,7 +118,7 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if err := errors.Join(b.settleReports(ctx), b.pass(ctx)); err != nil {
 		return time.Time{}, err
 	}
-	over := b.stop != "" || b.state != ledger.Running || !now.Before(b.ends) || isClosed(b.w.stopping)
+	over := b.stands() || !now.Before(b.ends) || isClosed(b.w.stopping)
 	if over || b.flying == 0 && !b.hasWork() {
 		return time.Time{}, nil
 	}
@@ -164,7 +179,7 @@ func (b *box) until(t time.Time) time.Time {
 	return b.ends
 }
 
-// wait returns at wake, at the next report, or when the worker is told to stop.
+// wait returns at wake, at the next report, or when the run or the worker is told to stop.
 func (b *box) wait(ctx context.Context, wake time.Time) error {
 	timer := time.NewTimer(time.Until(wake))
 	defer timer.Stop()
@@ -172,6 +187,7 @@ func (b *box) wait(ctx context.Context, wake time.Time) error {
 	case <-timer.C:
 	case r := <-b.reports:
 		b.take(r)
+	case <-b.halted:
 	case <-b.w.stopping:
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -242,11 +258,15 @@ func (b *box) settleReports(ctx context.Context) error {
 		return nil
 	}
 	claims := make([]ledger.Claim, len(b.unsent))
+	slots := make([]budget.Slot, len(b.unsent))
+	rows := make([]*ledger.OpenRow, len(b.unsent))
 	for i, r := range b.unsent {
-		claims[i] = r.claim
-		b.rows.put(waitingRow{r.claim.Row, time.Now()})
+		claims[i], slots[i], rows[i] = r.claim, r.slot, r.claim.Row
 	}
+	slices.SortFunc(rows, func(a, b *ledger.OpenRow) int { return cmp.Compare(a.Row, b.Row) })
+	b.rows.putBack(rows, time.Now())
 	b.unsent = nil
+	b.w.budget.Writes.GiveBack(slots) // of a run that was held; another may use them
 	// The slot is gone whatever becomes of the job, so the claim goes too.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

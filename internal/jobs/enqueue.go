@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sort"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -60,8 +61,8 @@ func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string)
 	return e.reslice(ctx, run)
 }
 
-// reslice inserts a job for each slice of the run that has open rows and no job; as long as its canary is pending, for the
-// first of them. Slices that have a job keep it. If it does not get to its end, maintenance does it again.
+// reslice inserts a job for each slice of the run that has open rows and no job; of those that are
+// permitted now. Slices that have a job keep it. If it does not get to its end, maintenance does it again.
 func (e *Enqueuer) reslice(ctx context.Context, run int64) error {
 	return e.resliceAs(ctx, run, ledger.RunForShare)
 }
@@ -74,7 +75,7 @@ func (e *Enqueuer) pass(ctx context.Context, run int64) error {
 // resliceAs inserts the jobs in the transaction in which look reads the run, and keeps its state.
 func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Context, pgx.Tx, int64) (ledger.Run, error)) error {
 	// The search takes seconds in a large run, so it comes before the transaction.
-	slices, err := e.ledger.OpenSlices(ctx, id)
+	open, err := e.ledger.OpenSlices(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -83,11 +84,21 @@ func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Co
 		if err != nil || run.State != ledger.Running {
 			return err
 		}
-		if run.Canary == ledger.CanaryPending {
-			slices = slices[:min(1, len(slices))]
-		}
-		return e.insert(ctx, tx, run, slices)
+		return e.insert(ctx, tx, run, permitted(run, open))
 	})
+}
+
+// permitted are those of the open slices that may be worked: as long as the canary is pending the first one, and none that
+// only has rows behind the canary's.
+func permitted(run ledger.Run, open []int32) []int32 {
+	if run.CanaryRows > 0 {
+		behind := sort.Search(len(open), func(i int) bool { return open[i]*ledger.SliceRows >= run.CanaryRows })
+		open = open[:behind]
+	}
+	if run.Canary == ledger.CanaryPending {
+		open = open[:min(1, len(open))]
+	}
+	return open
 }
 
 // sliceBatch is how many jobs one INSERT carries.

@@ -25,6 +25,7 @@ type flight struct {
 type report struct {
 	claim    ledger.Claim
 	kind     reportKind
+	slot     budget.Slot   // unsent: that was not used
 	outcome  string        // settled: with it
 	problem  string        // in Graph's words
 	again    time.Duration // comesAgain: after this time
@@ -45,12 +46,12 @@ const (
 // fly waits for the slot, makes the one request of this attempt, finds out what it meant, has that recorded and reports.
 func (f *flight) fly(ctx context.Context) {
 	if !f.mayLeave(ctx) {
-		f.reports <- report{claim: f.claim, kind: unsent}
+		f.reports <- report{claim: f.claim, kind: unsent, slot: f.slot}
 		return
 	}
 	x := f.w.client.Patch(ctx, f.claim.Row.Target, f.claim.Send, f.claim.ID)
 	if !x.Sent {
-		f.reports <- report{claim: f.claim, kind: unsent}
+		f.reports <- report{claim: f.claim, kind: unsent, slot: f.slot}
 		return
 	}
 	f.pace(ctx, f.w.budget.Writes, f.slot, x)
@@ -72,10 +73,10 @@ func (f *flight) fly(ctx context.Context) {
 	f.reports <- r
 }
 
-// mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops, not into a
-// pause, and not so late after its claim that the lease could end before the answer.
+// mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops or the run
+// stands still, not into a pause, and not so late after its claim that the lease could end before the answer.
 func (f *flight) mayLeave(ctx context.Context) bool {
-	if !f.await(ctx, f.slot.At) {
+	if !f.awaitOr(ctx, f.slot.At, f.halted) {
 		return false
 	}
 	now := time.Now()
@@ -83,16 +84,21 @@ func (f *flight) mayLeave(ctx context.Context) bool {
 }
 
 // await waits for an instant; false: the worker stops.
-func (b *box) await(ctx context.Context, instant time.Time) bool {
+func (b *box) await(ctx context.Context, instant time.Time) bool { return b.awaitOr(ctx, instant, nil) }
+
+// awaitOr is await, and false as well once a channel is closed.
+func (b *box) awaitOr(ctx context.Context, instant time.Time, halted <-chan struct{}) bool {
 	wait := time.Until(instant)
 	if wait <= 0 {
-		return !isClosed(b.w.stopping) && ctx.Err() == nil // at high rates a timer for each row would show
+		return !isClosed(b.w.stopping) && !isClosed(halted) && ctx.Err() == nil // at high rates a timer for each row would show
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
+	case <-halted:
+		return false
 	case <-b.w.stopping:
 		return false
 	case <-ctx.Done():

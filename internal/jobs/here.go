@@ -20,7 +20,7 @@ func WorkHere(ctx context.Context, config WorkerConfig, id int64) error {
 	defer func() {
 		closing, cancel := context.WithTimeout(background, 10*time.Second)
 		defer cancel()
-		all.recorder.Close(closing)
+		all.close(closing)
 	}()
 	for ctx.Err() == nil {
 		run, err := config.Ledger.Run(background, id)

@@ -105,7 +105,7 @@ func (r *Recorder) flush(batch []entry) {
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		recorded, finished, err := r.ledger.Record(ctx, events)
+		recorded, changes, err := r.ledger.Record(ctx, events)
 		cancel()
 		if err == nil {
 			for i, e := range batch {
@@ -114,9 +114,7 @@ func (r *Recorder) flush(batch []entry) {
 				}
 				e.done <- recorded[i]
 			}
-			for _, run := range finished {
-				r.log.Info("run finished", "run", run)
-			}
+			r.tell(changes)
 			return
 		}
 		r.log.Error("answers could not be recorded, trying again", "events", len(events), "error", err, "in", wait)
@@ -127,6 +125,20 @@ func (r *Recorder) flush(batch []entry) {
 				close(e.done)
 			}
 			return
+		}
+	}
+}
+
+// tell logs what has become of whole runs.
+func (r *Recorder) tell(changes []ledger.Change) {
+	for _, c := range changes {
+		switch {
+		case c.State != ledger.Held:
+			r.log.Info("run "+string(c.State), "run", c.Run)
+		case c.Asked:
+			r.log.Info("run held: "+c.Reason, "run", c.Run)
+		default:
+			r.log.Error("run held: "+c.Reason, "run", c.Run)
 		}
 	}
 }

@@ -25,9 +25,10 @@ type sliceWorkers struct {
 	byQueue  map[string]*crew
 	enqueuer *Enqueuer
 	recorder *Recorder
+	watch    *watch
 }
 
-// newSliceWorkers sets them up; the caller closes their recorder.
+// newSliceWorkers sets them up; the caller closes them.
 func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorkers, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -36,7 +37,10 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 	if err != nil {
 		return nil, err
 	}
-	all := &sliceWorkers{byQueue: map[string]*crew{}, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log)}
+	all := &sliceWorkers{
+		byQueue: map[string]*crew{}, enqueuer: enqueuer,
+		recorder: NewRecorder(config.Ledger, config.Log), watch: newWatch(config.Ledger),
+	}
 	for _, t := range config.Tenants {
 		log := config.Log
 		if t.Name != "" {
@@ -48,11 +52,17 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 		}
 		apps := &all.byQueue[queue].apps
 		*apps = append(*apps, &sliceWorker{
-			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder,
+			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, watch: all.watch,
 			client: t.Client, budget: t.Budget, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 		})
 	}
 	return all, nil
+}
+
+// close has everything recorded that was handed over, or gives up when ctx ends.
+func (w *sliceWorkers) close(ctx context.Context) {
+	w.watch.close()
+	w.recorder.Close(ctx)
 }
 
 // Work goes by the queue that the slice came from: River only fetches from those that have a worker here.
@@ -70,6 +80,7 @@ type sliceWorker struct {
 	ledger   *ledger.Ledger
 	enqueuer *Enqueuer
 	recorder *Recorder
+	watch    *watch
 	client   *graph.Client
 	budget   *budget.Budget
 	atOnce   int // slices
@@ -90,16 +101,18 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 		return err
 	}
 	if run.State != ledger.Running {
-		return w.leave(ctx, job)
+		return w.leave(ctx, job, false)
 	}
 	b, err := w.work(ctx, run, job.Args.Slice)
 	switch {
 	case err != nil:
 		return err
-	case b.stop != "" || b.state != ledger.Running:
-		return w.leave(ctx, job)
+	case b.stands():
+		return w.leave(ctx, job, false)
 	case b.lost:
 		return river.JobSnooze(0)
+	case len(b.rows) == 0 && b.cut:
+		return w.leave(ctx, job, true)
 	case len(b.rows) == 0 && b.canary.pending:
 		// Nothing of this slice could be the canary: the next slice is to bring it.
 		return w.enqueuer.reslice(ctx, run.ID)
@@ -114,12 +127,17 @@ func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*b
 	if limit, own := w.budget.Writes.InForce(); !own {
 		w.limits.log(w.log, "another process was started with a lower write limit, which holds for all", errors.New(limit.String()))
 	}
-	first := slice*ledger.SliceRows + 1
-	open, err := w.ledger.Open(ctx, run, first, first+ledger.SliceRows-1)
+	first, last := slice*ledger.SliceRows+1, (slice+1)*ledger.SliceRows
+	cut := run.CanaryRows > 0 && run.CanaryRows < last
+	if cut {
+		last = run.CanaryRows
+	}
+	open, err := w.ledger.Open(ctx, run, first, last)
 	if err != nil {
 		return nil, err
 	}
 	b := newBox(w, run, open, time.Now())
+	b.cut = cut
 	if b.canary.pending {
 		if err := b.canary.recall(ctx, w.ledger, run.ID); err != nil {
 			return nil, err
@@ -135,16 +153,17 @@ func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*b
 	return b, err
 }
 
-// leave completes the job of a run that stands still. It looks at the run under a lock that excludes a release: either
-// the release sees the job completed and inserts the slice anew, or this sees the run running and goes on.
-func (w *sliceWorker) leave(ctx context.Context, job *river.Job[SliceArgs]) error {
-	running := false
+// leave completes the job of a slice of which nothing may be sent: its run stands still, or what is left of it lies behind
+// the canary's rows. It looks at the run under a lock that excludes a release: either the release sees the job completed and
+// inserts the slice anew, or this sees that the run may go on, and does.
+func (w *sliceWorker) leave(ctx context.Context, job *river.Job[SliceArgs], behind bool) error {
+	goesOn := false
 	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		run, err := ledger.RunForShare(ctx, tx, job.Args.Run)
 		if err != nil {
 			return err
 		}
-		if running = run.State == ledger.Running; running {
+		if goesOn = run.State == ledger.Running && !(behind && run.CanaryRows > 0); goesOn {
 			return nil
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
@@ -153,7 +172,7 @@ func (w *sliceWorker) leave(ctx context.Context, job *river.Job[SliceArgs]) erro
 	if err != nil {
 		return fmt.Errorf("leave slice %d of run %d: %w", job.Args.Slice, job.Args.Run, err)
 	}
-	if running {
+	if goesOn {
 		return river.JobSnooze(0)
 	}
 	return nil

@@ -25,6 +25,19 @@ func (q *waiting) put(row waitingRow) {
 	*q = slices.Insert(*q, at, row)
 }
 
+// putBack puts rows before all others, because their turn had come.
+func (q *waiting) putBack(rows []*ledger.OpenRow, now time.Time) {
+	due := now
+	if len(*q) > 0 && q.next().Before(due) {
+		due = q.next()
+	}
+	back := make([]waitingRow, len(rows))
+	for i, row := range rows {
+		back[i] = waitingRow{row, due}
+	}
+	*q = slices.Insert(*q, 0, back...)
+}
+
 // due is how many rows' time has come.
 func (q waiting) due(now time.Time) int {
 	return sort.Search(len(q), func(i int) bool { return q[i].due.After(now) })

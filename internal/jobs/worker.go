@@ -115,7 +115,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		Logger:               slog.New(quiet{config.Log.Handler()}),
 	})
 	if err != nil {
-		w.slices.recorder.Close(context.Background())
+		w.slices.close(context.Background())
 		return nil, fmt.Errorf("set up River: %w", err)
 	}
 	w.river = client
@@ -148,7 +148,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	err := w.river.Stop(ctx)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	w.slices.recorder.Close(ctx)
+	w.slices.close(ctx)
 	if err != nil {
 		return fmt.Errorf("stop River: %w", err)
 	}

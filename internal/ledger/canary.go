@@ -25,7 +25,7 @@ func PassCanary(ctx context.Context, tx pgx.Tx, id int64) (Run, error) {
 	if _, err := tx.Exec(ctx, `UPDATE run SET canary = 'passed' WHERE id = $1 AND canary = 'pending'`, id); err != nil {
 		return Run{}, fmt.Errorf("note that the canary of run %d has passed: %w", id, err)
 	}
-	return getRun(ctx, tx, id, "")
+	return getRun(ctx, tx, id)
 }
 
 // HoldForCanary holds a running run whose canary failed.

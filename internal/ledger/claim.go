@@ -53,12 +53,12 @@ func (l *Ledger) Claim(ctx context.Context, run Run, wishes []Wish) (claims []Cl
 	}
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		var looked []look
-		var finished []int64
+		var changes []Change
 		if looked, state, err = l.lockAndLook(ctx, tx, run, wishes); err != nil {
 			return err
 		}
-		if finished, err = l.decide(ctx, tx, run, looked, byID); len(finished) > 0 {
-			state = Finished
+		if changes, err = l.decide(ctx, tx, run, looked, byID); len(changes) > 0 {
+			state = changes[0].State
 		}
 		return err
 	})
@@ -92,7 +92,7 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 		ORDER BY w.target, w.row DESC
 		ON CONFLICT (target) DO NOTHING`, run.ID, keys, rows, ids, l.worker)
 	// Newer: later in (run, row), and it will be sent, or something of it may have reached Graph. A held or cancelled
-	// run supersedes nothing; neither does a row that Graph rejected or that was itself superseded.
+	// run supersedes nothing; neither do the rows behind a canary's, nor one that Graph rejected or that was itself superseded.
 	batch.Queue(`
 		SELECT f.client_request_id,
 		       EXISTS (SELECT FROM audit_event e WHERE e.run = f.run AND e.row = f.row AND e.final),
@@ -103,6 +103,7 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 			SELECT bit_or(n.asks) AS asks, max(n.run) AS run
 			FROM status_update n
 			JOIN run r ON r.id = n.run
+			JOIN run_count c ON c.run = n.run
 			LEFT JOIN LATERAL (
 				SELECT bool_or(e.final AND e.outcome IN ('rejected', 'superseded')) AS dropped,
 				       bool_or(e.outcome IN ('applied', 'failed', 'transient', 'unknown')) AS reached
@@ -111,7 +112,7 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 			) past ON true
 			WHERE (SELECT $4 OR EXISTS (SELECT FROM run other WHERE other.tenant = $5 AND other.id > $1))
 			  AND n.target = f.target AND n.run >= $1 AND (n.run, n.row) > (f.run, f.row)
-			  AND (past.reached OR r.state IN ('running', 'finished') AND past.dropped IS NOT TRUE)
+			  AND (past.reached OR r.state IN ('running', 'finished') AND past.dropped IS NOT TRUE AND n.row <= coalesce(c.canary_rows, n.row))
 		) newer ON true`, run.ID, keys, ids, run.Options.Duplicates, run.Tenant)
 	batch.Queue(`SELECT state FROM run WHERE id = $1`, run.ID)
 
@@ -134,7 +135,7 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 }
 
 // decide takes out again what must not be sent, with its event, and fills in the fate of what was locked.
-func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, byID map[uuid.UUID]*Claim) (finished []int64, err error) {
+func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, byID map[uuid.UUID]*Claim) (changes []Change, err error) {
 	var events []Event
 	var settled []Event
 	for _, k := range looked {
@@ -160,8 +161,8 @@ func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, 
 	if len(events) == 0 {
 		return nil, nil
 	}
-	_, finished, err = l.record(ctx, tx, events)
-	return finished, err
+	_, changes, err = l.record(ctx, tx, events)
+	return changes, err
 }
 
 // Unclaim takes rows out of flight whose requests never left.

@@ -73,12 +73,20 @@ func (t *tally) counter(outcome string) *int32 {
 	panic("ledger: an outcome without a count: " + outcome)
 }
 
+// Change is the state that a commit brought a run into: finished with its last row, or held by the brake.
+type Change struct {
+	Run    int64
+	State  State
+	Reason string // of a held run
+	Asked  bool   // held because a canary was asked for, not because something went wrong
+}
+
 // bump adds to the counts of each run, last in its transaction and in the order of the runs; the one whose commit
-// settles a run's last row finishes the run. It returns the runs it finished.
-func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (finished []int64, err error) {
+// settles a run's last row finishes the run, and the one that crosses a limit holds it.
+func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (changes []Change, err error) {
 	for _, run := range sortedRuns(counts) {
 		t := counts[run]
-		var done bool
+		var s score
 		err := tx.QueryRow(ctx, `
 			UPDATE run_count SET
 				applied = applied + $2, rejected = rejected + $3, failed = failed + $4, unchanged = unchanged + $5,
@@ -87,34 +95,38 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 				requests = requests + $13, refused = refused + $14,
 				progress_at = clock_timestamp()
 			WHERE run = $1
-			RETURNING settled = rows`, run, t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
-			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused).Scan(&done)
+			RETURNING `+scoreColumns, run, t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
+			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused).Scan(s.fields()...)
 		if err != nil {
 			return nil, fmt.Errorf("count events of run %d: %w", run, err)
 		}
-		if !done {
-			continue
+		var change *Change
+		switch {
+		case s.settled == s.rows:
+			change, err = l.finish(ctx, tx, run)
+		case s.limits.exceeded(s.newSettled, s.newFailures), s.canaryRows > 0 && s.settled >= s.canaryRows:
+			change, err = l.brake(ctx, tx, run, s)
 		}
-		if done, err = l.finish(ctx, tx, run); err != nil {
+		if err != nil {
 			return nil, err
 		}
-		if done {
-			finished = append(finished, run)
+		if change != nil {
+			changes = append(changes, *change)
 		}
 	}
-	return finished, nil
+	return changes, nil
 }
 
 // finish marks a settled run as finished, unless it was cancelled before its last answer came.
-func (l *Ledger) finish(ctx context.Context, tx pgx.Tx, run int64) (bool, error) {
+func (l *Ledger) finish(ctx context.Context, tx pgx.Tx, run int64) (*Change, error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE run SET state = 'finished', reason = NULL, finished_at = clock_timestamp()
 		WHERE id = $1 AND state IN ('running', 'held')`, run)
 	if err != nil {
-		return false, fmt.Errorf("finish run %d: %w", run, err)
+		return nil, fmt.Errorf("finish run %d: %w", run, err)
 	}
 	if tag.RowsAffected() == 0 {
-		return false, nil
+		return nil, nil
 	}
-	return true, runEvent(ctx, tx, run, "finished", l.worker, "")
+	return &Change{Run: run, State: Finished}, runEvent(ctx, tx, run, "finished", l.worker, "")
 }

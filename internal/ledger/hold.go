@@ -15,10 +15,18 @@ func (l *Ledger) Hold(ctx context.Context, run int64, actor, reason string) erro
 	})
 }
 
-// Release lets a held run go on. The caller sees to it that its OpenSlices have jobs. A canary that failed is waived: who
-// releases the run knows.
+// Release lets a held run go on. The caller sees to it that its OpenSlices have jobs. Who releases the run knows: a canary
+// that failed is waived, failures count anew, and when the canary's rows are settled the others may be sent.
 func (l *Ledger) Release(ctx context.Context, run int64, actor, reason string) error {
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		// First the counts, then the run: the order of whoever settles rows.
+		_, err := tx.Exec(ctx, `
+			UPDATE run_count SET waived_settled = settled, waived_failures = rejected + failed,
+			       canary_rows = CASE WHEN settled < canary_rows THEN canary_rows END
+			WHERE run = $1`, run)
+		if err != nil {
+			return fmt.Errorf("waive the failures of run %d: %w", run, err)
+		}
 		return setState(ctx, tx, run, Running, actor, reason, Held)
 	})
 }
@@ -34,12 +42,12 @@ func (l *Ledger) Cancel(ctx context.Context, run int64, actor, reason string) er
 var asked = map[State]string{Held: "held", Running: "released", Cancelled: "cancelled"}
 
 func setState(ctx context.Context, tx pgx.Tx, id int64, to State, actor, reason string, from ...State) error {
-	run, err := getRun(ctx, tx, id, "FOR UPDATE")
+	run, err := lockRun(ctx, tx, id, "FOR UPDATE")
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(from, run.State) {
-		return &StateError{Run: id, State: run.State, Asked: asked[to]}
+		return &StateError{Run: id, State: run.State, Reason: run.Reason, Asked: to}
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE run SET state = $2, reason = CASE WHEN $2 = 'running' THEN NULL ELSE nullif($3, '') END,

@@ -25,7 +25,9 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO run_count (run, rows) VALUES ($1, $2)`, n.ID, copied); err != nil {
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO run_count (run, rows, max_failures, max_failures_percent, canary_rows) VALUES ($1, $2, nullif($3, 0), $4, nullif($5, 0))`,
+		n.ID, copied, n.MaxFailures.Rows, n.MaxFailures.percent(), n.CanaryRows); err != nil {
 		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
 	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {

@@ -33,13 +33,23 @@ var ErrNoRun = errors.New("no such run")
 
 // StateError says that a run is in no state for what was asked of it.
 type StateError struct {
-	Run   int64
-	State State
-	Asked string // what was asked: "held", "released", "cancelled"
+	Run    int64
+	State  State
+	Reason string // why it is held
+	Asked  State
 }
 
+// Already reports whether the run is as it was asked to be, so that nothing was to be done.
+func (e *StateError) Already() bool { return e.State == e.Asked }
+
 func (e *StateError) Error() string {
-	return fmt.Sprintf("run %d is %s and cannot be %s", e.Run, e.State, e.Asked)
+	switch {
+	case !e.Already():
+		return fmt.Sprintf("run %d is %s and cannot be %s", e.Run, e.State, asked[e.Asked])
+	case e.State == Held && e.Reason != "":
+		return fmt.Sprintf("run %d is held already: %s", e.Run, e.Reason)
+	}
+	return fmt.Sprintf("run %d is %s already", e.Run, e.State)
 }
 
 // DuplicateError says that the same content has been imported for the tenant before.

@@ -50,6 +50,14 @@ func (l *Ledger) Progress(ctx context.Context, run int64) (Progress, error) {
 	return all[0], nil
 }
 
+// InFlight returns how many rows of a run are claimed: their requests are on their way, or about to leave.
+func (l *Ledger) InFlight(ctx context.Context, run int64) (n int, err error) {
+	if err := l.pool.QueryRow(ctx, `SELECT count(*) FROM in_flight WHERE run = $1`, run).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count what is in flight of run %d: %w", run, err)
+	}
+	return n, nil
+}
+
 // Now returns the database's time, which all recorded times are compared with.
 func (l *Ledger) Now(ctx context.Context) (now time.Time, err error) {
 	if err := l.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {

@@ -48,29 +48,29 @@ type Recorded struct {
 }
 
 // Record writes events, takes their rows out of flight and bumps the counts, in one commit, and returns what became of
-// each, in their order, and the runs that are finished by it. Fenced: an event settles its row only if its own entry
+// each, in their order, and the runs whose state it changed. Fenced: an event settles its row only if its own entry
 // was still in flight.
 //
 // A batch that the database refuses for its data is halved until the event at fault is found, which is then written
 // with less and less of itself. Writing a batch again after the answer to its COMMIT was lost is harmless.
-func (l *Ledger) Record(ctx context.Context, events []Event) (recorded []Recorded, finished []int64, err error) {
+func (l *Ledger) Record(ctx context.Context, events []Event) (recorded []Recorded, changes []Change, err error) {
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		recorded, finished, err = l.record(ctx, tx, events)
+		recorded, changes, err = l.record(ctx, tx, events)
 		return err
 	})
 	switch {
 	case err == nil:
-		return recorded, finished, nil
+		return recorded, changes, nil
 	case !refusedForData(err):
 		return nil, nil, fmt.Errorf("record %d events: %w", len(events), err)
 	case len(events) > 1:
 		half := len(events) / 2
-		first, finishedFirst, err := l.Record(ctx, events[:half])
+		first, changesFirst, err := l.Record(ctx, events[:half])
 		if err != nil {
 			return nil, nil, err
 		}
-		second, finishedSecond, err := l.Record(ctx, events[half:])
-		return append(first, second...), append(finishedFirst, finishedSecond...), err
+		second, changesSecond, err := l.Record(ctx, events[half:])
+		return append(first, second...), append(changesFirst, changesSecond...), err
 	}
 	less, ok := events[0].reduced(err)
 	if !ok {
@@ -106,7 +106,7 @@ func refusedForData(err error) bool {
 }
 
 // record is Record in the caller's transaction, which must not touch in_flight afterwards.
-func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorded []Recorded, finished []int64, err error) {
+func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorded []Recorded, changes []Change, err error) {
 	fenced, err := l.insertFenced(ctx, tx, events)
 	if err != nil {
 		return nil, nil, err
@@ -139,8 +139,8 @@ func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorde
 	for _, e := range insertedReads {
 		tallyOf(counts, e.Run).count(e)
 	}
-	finished, err = l.bump(ctx, tx, counts)
-	return recorded, finished, err
+	changes, err = l.bump(ctx, tx, counts)
+	return recorded, changes, err
 }
 
 // insertFenced takes the events' rows out of flight and inserts the events of those that were there, final ones

@@ -313,12 +313,12 @@ func TestStates(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"release a running run", release, "is running and cannot be released"},
+		{"release a running run", release, "is running already"},
 		{"hold", hold, ""},
-		{"hold again", hold, "is held and cannot be held"},
+		{"hold again", hold, "is held already: to be looked at"},
 		{"release", release, ""},
 		{"cancel", cancel, ""},
-		{"cancel again", cancel, "is cancelled and cannot be cancelled"},
+		{"cancel again", cancel, "is cancelled already"},
 		{"release a cancelled run", release, "is cancelled and cannot be released"},
 	} {
 		err := step.do()

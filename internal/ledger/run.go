@@ -34,6 +34,8 @@ type NewRun struct {
 	Hold        bool
 	Fingerprint [32]byte
 	Again       bool // import the same content once more
+	MaxFailures FailureLimit
+	CanaryRows  int32 // the run is held when so many first rows are settled; 0: it goes on by itself
 }
 
 // Options are what the user chose for the run and the work must know.
@@ -50,7 +52,9 @@ type Run struct {
 	Priority int
 	Options  Options
 	Canary   Canary
-	Reason   string // while it is running, what it waits for
+	// CanaryRows are the only rows that may be sent until the run has been held for them and released; 0: all may.
+	CanaryRows int32
+	Reason     string // while it is running, what it waits for
 }
 
 // NextRunID takes the next number of this month (UTC), in a commit of its own: a number that an import used and gave
@@ -78,18 +82,20 @@ func (l *Ledger) MakeMonths(ctx context.Context) error {
 
 // Run returns what the work needs to know of a run, or ErrNoRun.
 func (l *Ledger) Run(ctx context.Context, id int64) (Run, error) {
-	return getRun(ctx, l.pool, id, "")
+	return getRun(ctx, l.pool, id)
 }
 
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func getRun(ctx context.Context, q querier, id int64, lock string) (Run, error) {
+func getRun(ctx context.Context, q querier, id int64) (Run, error) {
 	run := Run{ID: id}
 	err := q.QueryRow(ctx, `
-		SELECT tenant, state, priority, options, canary, coalesce(reason, '') FROM run WHERE id = $1 `+lock, id).
-		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options, &run.Canary, &run.Reason)
+		SELECT r.tenant, r.state, r.priority, r.options, r.canary, coalesce(c.canary_rows, 0), coalesce(r.reason, '')
+		FROM run r JOIN run_count c ON c.run = r.id
+		WHERE r.id = $1`, id).
+		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options, &run.Canary, &run.CanaryRows, &run.Reason)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Run{}, fmt.Errorf("run %d: %w", id, ErrNoRun)
@@ -97,6 +103,15 @@ func getRun(ctx context.Context, q querier, id int64, lock string) (Run, error) 
 		return Run{}, fmt.Errorf("read run %d: %w", id, err)
 	}
 	return run, nil
+}
+
+// lockRun is getRun after the run was locked, FOR UPDATE or FOR SHARE. It reads in a statement of its own: one that waits
+// for a lock sees of other tables what was there before it waited.
+func lockRun(ctx context.Context, tx pgx.Tx, id int64, lock string) (Run, error) {
+	if _, err := tx.Exec(ctx, `SELECT FROM run WHERE id = $1 `+lock, id); err != nil {
+		return Run{}, fmt.Errorf("lock run %d: %w", id, err)
+	}
+	return getRun(ctx, tx, id)
 }
 
 // create inserts the run. While another import of the same content is under way it waits for its end. The error is a
@@ -150,7 +165,7 @@ func duplicateOf(ctx context.Context, tx pgx.Tx, n NewRun) error {
 
 // RunForShare is Ledger.Run in the caller's transaction, under a lock that keeps the state from changing until its end.
 func RunForShare(ctx context.Context, tx pgx.Tx, id int64) (Run, error) {
-	return getRun(ctx, tx, id, "FOR SHARE")
+	return lockRun(ctx, tx, id, "FOR SHARE")
 }
 
 // HasRunning reports whether the tenant has a run in state running.
@@ -161,4 +176,18 @@ func (l *Ledger) HasRunning(ctx context.Context, tenant uuid.UUID) (bool, error)
 		return false, fmt.Errorf("look for running runs: %w", err)
 	}
 	return running, nil
+}
+
+// NotRunning returns those of the runs that stand still or have ended.
+func (l *Ledger) NotRunning(ctx context.Context, runs []int64) (map[int64]bool, error) {
+	rows, err := l.pool.Query(ctx, `SELECT id FROM run WHERE id = ANY ($1) AND state <> 'running'`, runs)
+	if err != nil {
+		return nil, fmt.Errorf("look for runs that stand still: %w", err)
+	}
+	standing := map[int64]bool{}
+	var id int64
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { standing[id] = true; return nil }); err != nil {
+		return nil, fmt.Errorf("look for runs that stand still: %w", err)
+	}
+	return standing, nil
 }

@@ -7,6 +7,8 @@ GRANT INSERT, UPDATE ON run_counter TO graphpatch_enqueue;
 GRANT INSERT ON run, run_count TO graphpatch_enqueue;
 -- Of a run nothing that says where it came from.
 GRANT UPDATE (state, reason, canary, finished_at) ON run TO graphpatch_enqueue;
+-- A release waives failures and a canary.
+GRANT UPDATE (waived_settled, waived_failures, canary_rows) ON run_count TO graphpatch_enqueue;
 
 -- The rows go straight into the month.
 GRANT INSERT ON status_update TO graphpatch_enqueue;
