@@ -22,10 +22,15 @@ func (s said) String() string {
 	case s.message == "":
 		text = s.code
 	}
+	return cutWords(text)
+}
+
+// cutWords cuts what is longer than a person is shown, between two characters.
+func cutWords(text string) string {
 	if len(text) <= maxSaid {
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxSaid], "") + "…" // the cut may have gone through a character
+	return strings.ToValidUTF8(text[:maxSaid], "") + "…"
 }
 
 // contains reports whether code or message hold a phrase, in any case.
