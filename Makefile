@@ -6,6 +6,8 @@
 PROGRAMS       := worker enqueue audit graphsim
 VERSION        ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BENCH          ?= .
+FUZZ           ?= .
+FUZZ_TIME      ?= 20s
 BENCH_PACKAGES ?= ./internal/e2e/... ./internal/budget/...
 
 # The linter is pinned, checksummed and built like any other Go code, in a
@@ -42,6 +44,10 @@ fmt: ## format the code
 .PHONY: bench
 bench: deps ## run the benchmarks (BENCH=pattern, BENCH_PACKAGES=packages)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 3h $(BENCH_PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for a while (FUZZ_TIME=20s, FUZZ=pattern)
+	@FUZZ_TIME='$(FUZZ_TIME)' FUZZ='$(FUZZ)' scripts/fuzz
 
 .PHONY: deps
 deps: ## see to it that a Postgres server is installed

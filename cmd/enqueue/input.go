@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+
+	"graphpatch/internal/source"
 )
 
 // input is a file that can be read twice: the one that was named, or a private copy of standard input.
@@ -35,7 +38,7 @@ func copyInput(ctx context.Context, stdin io.Reader) (_ *input, err error) {
 		return nil, fmt.Errorf("keep standard input: %w", err)
 	}
 	in := &input{name: "standard input", path: f.Name(), copy: true}
-	_, err = io.Copy(f, &contextReader{ctx, stdin})
+	_, err = io.Copy(f, &lineReader{r: &contextReader{ctx, stdin}})
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
@@ -57,6 +60,26 @@ func (c *contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
+}
+
+// lineReader ends a text whose line does not: otherwise one such, that of /dev/zero for instance, would fill the disk before
+// anybody looked at it. What was read is enough for the check to refuse it, in UTF-16 as well, which takes twice as much.
+type lineReader struct {
+	r    io.Reader
+	line int // bytes since the last line feed
+}
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	if l.line > 2*source.MaxRecord {
+		return 0, io.EOF
+	}
+	n, err := l.r.Read(p)
+	if end := bytes.LastIndexByte(p[:n], '\n'); end >= 0 {
+		l.line = n - end - 1
+	} else {
+		l.line += n
+	}
+	return n, err
 }
 
 func (in *input) open() (io.ReadCloser, error) { return os.Open(in.path) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -106,12 +107,28 @@ func (f ConfigFile) tenants(besides []string) ([]Served, error) {
 	if len(besides) > 0 {
 		faults = append(faults, contradiction(besides...))
 	}
-	text, err := os.ReadFile(f.ConfigPath)
+	text, err := readConfig(f.ConfigPath)
 	if err != nil {
 		return nil, errors.Join(append(faults, fmt.Errorf("--config: %w", err))...)
 	}
 	all, err := parseTenants(f.ConfigPath, text)
 	return all, errors.Join(append(faults, err)...)
+}
+
+// maxConfig is how long the file may be, in bytes: an entry takes 300.
+const maxConfig = 1 << 20
+
+func readConfig(path string) (text []byte, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	text, err = io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err == nil && len(text) > maxConfig {
+		err = fmt.Errorf("%s is longer than 1 MiB", path)
+	}
+	return text, err
 }
 
 func contradiction(besides ...string) error {

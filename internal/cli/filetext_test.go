@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,41 @@ func TestExampleOfTheManual(t *testing.T) {
 	for _, s := range all {
 		if s.AtOnce < 1 || s.Timeout == 0 || s.APIVersion == "" || s.Cloud == "" {
 			t.Errorf("%s: %+v", s.Name, s.Tenant)
+		}
+	}
+}
+
+// TestFileOfTenantsHasALimit names what is no such file, and would not end.
+func TestFileOfTenantsHasALimit(t *testing.T) {
+	clearEnv(t)
+	long := filepath.Join(t.TempDir(), "long.yaml")
+	if err := os.WriteFile(long, []byte("tenants:\n"+strings.Repeat("# and so on\n", 1<<17)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{long, "/dev/zero"} {
+		if _, err := (ConfigFile{path}).Served(Graph{}); err == nil || !strings.Contains(err.Error(), path+" is longer than 1 MiB") {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
+// TestHostileYAML holds what a parser could be busy with for long: aliases of aliases, depth, and a circle.
+func TestHostileYAML(t *testing.T) {
+	var aliases strings.Builder
+	aliases.WriteString("a0: &a0 [x, x]\n")
+	for i := 1; i < 40; i++ {
+		fmt.Fprintf(&aliases, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d]\n", i, i, i-1, i-1, i-1, i-1)
+	}
+	for name, text := range map[string]string{
+		"aliases":  aliases.String() + "tenants: *a39\n",
+		"depth":    "tenants: " + strings.Repeat("[", 20_000),
+		"a circle": "tenants: &a [*a]\n",
+		"NUL":      "tenants:\x00",
+		"escapes":  "tenants:\n- name: \"\\e[2J\"\n",
+	} {
+		_, err := parseTenants("f.yaml", []byte(text))
+		if err == nil || len(err.Error()) > 8<<10 {
+			t.Errorf("%s: got %.2000v", name, err)
 		}
 	}
 }

@@ -3,7 +3,10 @@ package cli
 import (
 	"io"
 	"os"
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestVisible(t *testing.T) {
@@ -35,6 +38,9 @@ func FuzzVisible(f *testing.F) {
 	f.Add("a\x1b\xff\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := Visible(s)
+		if odd := strings.IndexFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }); odd >= 0 || !utf8.ValidString(got) {
+			t.Errorf("%q becomes %q", s, got)
+		}
 		if again := Visible(got); again != got {
 			t.Errorf("%q becomes %q, and that %q", s, got, again)
 		}

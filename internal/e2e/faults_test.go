@@ -60,9 +60,11 @@ func faultsOfGraph() []fault {
 		}
 	}
 	add(20, "transient applied!", soonest, "408", "500", "502", "504", "509", "503-bare", "500-applied", "504-applied", "reset", "reset-applied",
-		"html", "empty", "huge", "nested", "truncated-error", "409", "412", "423", "hang")
-	add(20, "rejected!", 0, "403", "404", "301", "307")
-	add(20, "applied!", 0, "204", "truncated", "slow-body")
+		"html", "empty", "huge", "nested", "truncated-error", "409", "412", "423", "hang",
+		"truncated", "drip", "endless", "deep", "bomb", "flood", "hints", "nul")
+	add(20, "unknown applied!", soonest, "login-page")
+	add(20, "rejected!", 0, "403", "404", "301", "307", "308")
+	add(20, "applied!", 0, "204", "slow-body")
 	add(1, "throttled applied!", time.Second, "429", "429-bare", "429-past", "429-garbage", "429-odd", "503")
 	add(1, "throttled applied!", 249*time.Millisecond, "429-decimal")
 	add(1, "throttled applied!", 2*time.Second, "429-date", "429-two")

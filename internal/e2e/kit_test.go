@@ -19,11 +19,20 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"graphpatch/internal/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintf(os.Stderr, "goroutines are left over: %v\n", err)
+			code = 1
+		}
+	}
 	if programs.dir != "" {
 		_ = os.RemoveAll(programs.dir)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -118,9 +119,27 @@ func checkAuthority(s string) error {
 // newLoginClient is a client for the login service: encrypted by the same rules as Graph's, by way of the same proxy.
 func newLoginClient(ca *x509.CertPool) *http.Client {
 	return &http.Client{
-		Transport: newTransport(2, ca),
+		Transport: loginTransport{newTransport(2, ca)},
 		Timeout:   loginTime,
 		// The secret would go along, to a place nobody configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// maxLogin is how much of an answer of the login service is read, because MSAL would read all of it. One with a token takes
+// a few KiB, the keys in a discovery document a few more.
+const maxLogin = 1 << 20
+
+// loginTransport cuts answers off that are too long; what is left of one is no JSON, and MSAL says so.
+type loginTransport struct{ *http.Transport }
+
+func (t loginTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.Transport.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxLogin), resp.Body}
+	}
+	return resp, err
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,16 +44,42 @@ const (
 )
 
 // Outcome decides on the HTTP status, never on error.code: 429 has been seen with every code there is.
+//
+// An answer says that the update was applied only when all of it came, and is Graph's: JSON, or nothing at all. A 200 can
+// also be the page of a proxy that wants somebody to log in. Sending once more does no harm; an update that was never
+// made, and counts as made, does.
 func (x Exchange) Outcome() Outcome {
 	switch {
 	case x.Status != 0:
-		return outcomeOfStatus(x)
+		return x.doubted(outcomeOfStatus(x))
 	case !x.Sent:
 		return Unauthorized
 	case errors.Is(x.Err, errStopped):
 		return Unknown
 	}
 	return Transient
+}
+
+// doubted is an outcome that the status stands for, as far as the rest of the answer bears it out.
+func (x Exchange) doubted(o Outcome) Outcome {
+	switch {
+	case o != Applied:
+		return o
+	case errors.Is(x.Err, errStopped):
+		return Unknown
+	case x.Err != nil:
+		return Transient
+	case !x.isGraphs():
+		return Unknown
+	}
+	return o
+}
+
+// isGraphs reports whether the body is what Graph sends: an object, of which more than what is kept may have come, or
+// nothing.
+func (x Exchange) isGraphs() bool {
+	text := bytes.TrimSpace(x.Body)
+	return len(text) == 0 || text[0] == '{' && (x.BodyCut || json.Valid(text))
 }
 
 // outcomes are the statuses that mean something of their own; see outcomeOfStatus for the rest.
@@ -121,10 +149,12 @@ func (x Exchange) RetryAfter() (wait time.Duration, ok bool) {
 // Problem tells a person what went wrong, empty when nothing did: Graph's own words if there are any.
 func (x Exchange) Problem() string {
 	switch {
-	case x.Status == 0 && x.Err != nil:
+	case x.Err != nil && (x.Status == 0 || outcomes[x.Status] == Applied):
 		return x.Err.Error()
 	case x.Status == 0 || x.Outcome() == Applied:
 		return ""
+	case outcomes[x.Status] == Applied:
+		return x.foreign()
 	}
 	if problem := readError(x.Body).String(); problem != "" {
 		return problem
@@ -133,4 +163,13 @@ func (x Exchange) Problem() string {
 		return text
 	}
 	return fmt.Sprintf("HTTP status %d", x.Status) // 509, for one, has no text
+}
+
+// foreign says what stands where Graph's answer should be.
+func (x Exchange) foreign() string {
+	const problem = "the answer is not Graph's, although it says %d; is there a proxy in between?"
+	if page := readError(x.Body).String(); page != "" {
+		return fmt.Sprintf(problem+" It says: %s", x.Status, page)
+	}
+	return fmt.Sprintf(problem, x.Status)
 }

@@ -71,7 +71,7 @@ func (l *Listing) Next(ctx context.Context, id uuid.UUID) (Exchange, []userstatu
 		Value []userstatus.Observed `json:"value"`
 		Next  string                `json:"@odata.nextLink"`
 	}
-	x, err := l.client.read(ctx, l.next, id, "the list of statuses", &page)
+	x, err := l.client.read(ctx, l.next, id, "the list of statuses", &page, maxPage)
 	if err != nil {
 		return x, nil, err
 	}
@@ -101,8 +101,14 @@ func (l *Listing) follow(link string) error {
 	return nil
 }
 
+// maxLink is how long a link may be, in bytes: Graph's have some hundred, and all that were followed are remembered.
+const maxLink = 8 << 10
+
 // checkLink accepts what is at the configured root: the token must not go anywhere else. Beyond that a link is opaque.
 func (c *Client) checkLink(link string) error {
+	if len(link) > maxLink {
+		return &LinkError{link, "is longer than 8 KiB"}
+	}
 	u, err := url.Parse(link)
 	if err != nil {
 		return &LinkError{link, "is no URL"}

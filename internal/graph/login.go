@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -89,7 +88,7 @@ func (c CredentialConfig) confidentialLogin(facts *loginFacts, cred confidential
 // with another machine's identity. The retries of MSAL are off, because they would not know when to stop.
 func (c CredentialConfig) managedLogin(facts *loginFacts) (login, error) {
 	client := newLoginClient(c.CA)
-	if transport, ok := client.Transport.(*http.Transport); ok {
+	if transport, ok := client.Transport.(loginTransport); ok {
 		transport.Proxy = nil
 	}
 	id := managedidentity.SystemAssigned()

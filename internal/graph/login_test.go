@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -218,6 +219,15 @@ func TestLoginRefused(t *testing.T) {
 		"half a token": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"token_type":"Bearer","access_token":"%s","expires_in":`, issuedToken)
 		}, "the login service's answer is not the JSON it should be"},
+		"a token in a megabyte": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat(" ", 1<<20)+`{"token_type":"Bearer","expires_in":3599,"access_token":"`+issuedToken+`"}`)
+		}, "the login service's answer is not the JSON it should be"},
+		"no end in view": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			for err := error(nil); err == nil; { // until the client has had enough
+				_, err = io.WriteString(w, strings.Repeat("x", 64<<10))
+			}
+		}, "the login service answered 400: xxx"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://127.0.0.1:1/", http.StatusTemporaryRedirect)
 		}, "the login service answered 307"},

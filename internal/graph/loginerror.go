@@ -46,9 +46,6 @@ type loginFacts struct {
 	secrets    []Secret // which no word of the login service may show
 }
 
-// maxLoginAnswer is how much of the login service's words a person is shown.
-const maxLoginAnswer = 2000
-
 // explain turns what MSAL says into a loginError. now is when the answer came.
 func (f loginFacts) explain(ctx context.Context, err error, now time.Time) error {
 	if ctx.Err() != nil {
@@ -83,7 +80,7 @@ func (f loginFacts) explainAnswer(resp *http.Response, body string, now time.Tim
 	body = f.hide(body) // before it is cut, lest half a secret stay
 	answer := parseOAuthError(body)
 	problem := &loginError{
-		text:     f.hide(fmt.Sprintf("the login service answered %d: %s", resp.StatusCode, answer.words(body))),
+		text:     cutWords(f.hide(fmt.Sprintf("the login service answered %d: %s", resp.StatusCode, answer.words(body)))),
 		definite: definiteRefusal(resp.StatusCode, answer.Code),
 	}
 	problem.retryAfter, _ = ParseRetryAfter(resp.Header.Values("Retry-After"), resp.Header.Get("Date"), now)
@@ -106,7 +103,7 @@ func parseOAuthError(body string) oauthError {
 // none.
 func (a oauthError) words(body string) string {
 	if a.Code == "" {
-		return strings.TrimSpace(strings.ToValidUTF8(body[:min(len(body), maxLoginAnswer)], ""))
+		return strings.TrimSpace(strings.ToValidUTF8(body[:min(len(body), maxSaid)], ""))
 	}
 	line, _, _ := strings.Cut(a.Description, "\n")
 	return a.Code + ": " + strings.TrimSpace(line)

@@ -11,14 +11,26 @@ import (
 // said is what the body of an error tells: Graph's code, and its message for a person.
 type said struct{ code, message string }
 
+// maxSaid is how much of an error's words is shown and logged, in bytes: as much as a few lines. The audit has the body.
+const maxSaid = 2000
+
 func (s said) String() string {
+	text := s.code + ": " + s.message
 	switch {
 	case s.code == "":
-		return s.message
+		text = s.message
 	case s.message == "":
-		return s.code
+		text = s.code
 	}
-	return s.code + ": " + s.message
+	return cutWords(text)
+}
+
+// cutWords cuts what is longer than a person is shown, between two characters.
+func cutWords(text string) string {
+	if len(text) <= maxSaid {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSaid], "") + "…"
 }
 
 // contains reports whether code or message hold a phrase, in any case.

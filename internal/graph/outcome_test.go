@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"graphpatch/internal/graph"
@@ -44,8 +45,7 @@ func TestOutcomeOfEveryStatus(t *testing.T) {
 		if got := string(x.Outcome()); got != want {
 			t.Errorf("%d: got %s, want %s", status, got, want)
 		}
-		// A body that broke off, a wait that was asked for: only 503 changes its meaning.
-		x.Err = errors.New("broke off")
+		// A wait that was asked for: only 503 changes its meaning.
 		x.Header = http.Header{"Retry-After": {"7"}}
 		if status == http.StatusServiceUnavailable {
 			want = "throttled"
@@ -55,6 +55,42 @@ func TestOutcomeOfEveryStatus(t *testing.T) {
 		}
 		if problem := x.Problem(); (problem == "") != (want == "applied") {
 			t.Errorf("%d: problem %q", status, problem)
+		}
+		// A body that broke off: no success is certain any more.
+		if x.Err = errors.New("broke off"); want == "applied" {
+			want = "transient"
+		}
+		if got := string(x.Outcome()); got != want {
+			t.Errorf("%d that broke off: got %s, want %s", status, got, want)
+		}
+	}
+}
+
+// TestSuccessThatIsNone tells what has to come with a 200 for it to be one.
+func TestSuccessThatIsNone(t *testing.T) {
+	t.Parallel()
+	const proxy = "the answer is not Graph's, although it says 200; is there a proxy in between?"
+	for name, test := range map[string]struct {
+		body    string
+		cut     bool
+		outcome graph.Outcome
+		problem string
+	}{
+		"nothing":           {"", false, graph.Applied, ""},
+		"an object":         {"\r\n {\"id\":\"1\"}\n", false, graph.Applied, ""},
+		"much of an object": {`{"id":"1","more":"`, true, graph.Applied, ""},
+		"half an object":    {`{"id":"1","more":"`, false, graph.Unknown, proxy},
+		"a login page":      {"<html><title>Sign in</title>", false, graph.Unknown, proxy + " It says: Sign in"},
+		"a list":            {"[]", false, graph.Unknown, proxy},
+		"packed":            {"\x1f\x8b\x08\x00", false, graph.Unknown, proxy},
+		"too deep":          {strings.Repeat(`{"a":`, 12_000), false, graph.Unknown, proxy},
+	} {
+		x := graph.Exchange{Sent: true, Status: 200, Body: []byte(test.body), BodyCut: test.cut}
+		if got, want := x.Outcome(), test.outcome; got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+		if got, want := x.Problem(), test.problem; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"graphpatch/internal/graph"
 )
@@ -88,8 +89,9 @@ func FuzzProblem(f *testing.F) {
 	f.Add([]byte(odata("BadRequest", nested("words", 3))))
 	f.Add([]byte(`{"error":{"code":1,"message":"{}"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if got := (graph.Exchange{Sent: true, Status: 400, Body: body}).Problem(); got == "" {
-			t.Error("a refusal without a word")
+		got := (graph.Exchange{Sent: true, Status: 400, Body: body}).Problem()
+		if got == "" || len(got) > 2100 || !utf8.ValidString(got) {
+			t.Errorf("a refusal in %d bytes: %q", len(got), got)
 		}
 	})
 }

@@ -24,7 +24,7 @@ func (e *ReadError) Error() string {
 // Get reads one status. The error is a *ReadError; then nothing was observed.
 func (c *Client) Get(ctx context.Context, target userstatus.Target, id uuid.UUID) (Exchange, userstatus.Observed, error) {
 	var o userstatus.Observed
-	x, err := c.read(ctx, c.statusURL(target), id, "the status", &o)
+	x, err := c.read(ctx, c.statusURL(target), id, "the status", &o, maxObject)
 	return x, o, err
 }
 
@@ -43,7 +43,7 @@ func (o Overview) Sum() int { return o.Pending + o.NotApplicable + o.Success + o
 // Overview reads the userStatusOverview of a configuration. The error is a *ReadError.
 func (c *Client) Overview(ctx context.Context, configurationID string, id uuid.UUID) (Exchange, Overview, error) {
 	var o Overview
-	x, err := c.read(ctx, c.url(configurationID, "userStatusOverview"), id, "the overview", &o)
+	x, err := c.read(ctx, c.url(configurationID, "userStatusOverview"), id, "the overview", &o, maxObject)
 	return x, o, err
 }
 
@@ -51,27 +51,29 @@ func (c *Client) Overview(ctx context.Context, configurationID string, id uuid.U
 // can be asked without knowing an id. The error is a *ReadError.
 func (c *Client) Configurations(ctx context.Context, id uuid.UUID) (Exchange, int, error) {
 	var page struct {
-		Value []struct {
-			ID string `json:"id"`
-		} `json:"value"`
+		Value []struct{} `json:"value"` // only counted
 	}
-	x, err := c.read(ctx, c.url(), id, "the device configurations", &page)
+	x, err := c.read(ctx, c.url(), id, "the device configurations", &page, maxConfigurations)
 	return x, len(page.Value), err
 }
 
-// maxPage is how long an answer to a read may be: a page of 1000 statuses takes 300 KiB.
-const maxPage = 64 << 20
+// How long an answer to a read may be, in bytes. What is made of it in memory may take ten times as much.
+const (
+	maxObject         = 1 << 20  // a status takes 300 bytes
+	maxPage           = 4 << 20  // a page of 1000 statuses takes 300 KiB
+	maxConfigurations = 64 << 20 // of a page: profiles bring along files of a megabyte
+)
 
-// read makes one GET and decodes its answer into v. Nothing is decoded of one that broke off.
-func (c *Client) read(ctx context.Context, url string, id uuid.UUID, what string, v any) (Exchange, error) {
-	x, whole := c.doLarge(ctx, http.MethodGet, url, nil, id, maxPage)
+// read makes one GET and decodes its answer, of at most so many bytes, into v. Nothing is decoded of one that broke off.
+func (c *Client) read(ctx context.Context, url string, id uuid.UUID, what string, v any, most int64) (Exchange, error) {
+	x, whole := c.doLarge(ctx, http.MethodGet, url, nil, id, most)
 	switch {
 	case x.Status != http.StatusOK:
 		return x, &ReadError{what, x.Problem()}
 	case x.Err != nil:
 		return x, &ReadError{what, x.Err.Error()}
 	case whole == nil:
-		return x, &ReadError{what, fmt.Sprintf("its answer is longer than %d MiB", maxPage>>20)}
+		return x, &ReadError{what, fmt.Sprintf("its answer is longer than %d MiB", most>>20)}
 	}
 	if err := json.Unmarshal(whole, v); err != nil {
 		return x, &ReadError{what, err.Error()}

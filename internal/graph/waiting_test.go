@@ -41,7 +41,7 @@ func TestTooSlow(t *testing.T) {
 		outcome graph.Outcome
 	}{
 		"":        {0, graph.Transient},
-		`{"id":"`: {200, graph.Applied},
+		`{"id":"`: {200, graph.Transient},
 	} {
 		server, _ := hanging(t, begin)
 		config := configFor(server.URL)

@@ -26,7 +26,7 @@ func newTransport(connections int, ca *x509.CertPool) *http.Transport {
 		MaxIdleConns:           connections,
 		MaxIdleConnsPerHost:    connections,
 		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 		// All requests share one connection of HTTP/2. If it dies without a word, only a ping finds out; otherwise every
@@ -135,6 +135,9 @@ func explain(limited, caller context.Context, err error) error {
 }
 
 const (
+	// maxHeader is how long all headers of an answer may be together, those of informational answers before it included:
+	// Graph's take 1 KiB.
+	maxHeader = 64 << 10
 	// maxBody is how much of an answer is kept. A status object takes 300 bytes, an error 2 KiB.
 	maxBody = 64 << 10
 	// drainLimit is how much more of a long answer is read to keep its connection usable.

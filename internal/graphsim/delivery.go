@@ -16,6 +16,10 @@ const (
 	never           // nothing happens until the client gives up
 	slowly          // headers at once, the body little by little
 	half            // the connection is closed in the middle of the body
+
+	dripping  // headers at once, the body a byte a second
+	endlessly // another body, whose end is not in sight
+	hinted    // after more informational answers than anybody wants
 )
 
 // maxHang bounds what a client without a timeout can hold open.
@@ -23,10 +27,20 @@ const maxHang = 120 * time.Second
 
 // deliver sends the headers, which are set, and the body.
 func (x *exchange) deliver(w http.ResponseWriter, out answer) {
+	switch out.delivery {
+	case endlessly:
+		w.Header().Del("Content-Length")
+	case hinted:
+		hint(w)
+	}
 	w.WriteHeader(out.status)
 	switch out.delivery {
 	case slowly:
 		x.trickle(w, out.body)
+	case dripping:
+		x.drip(w, out.body)
+	case endlessly:
+		pour(w)
 	case half:
 		_, _ = w.Write(out.body[:len(out.body)/2]) // the server closes what is shorter than was promised
 	default:

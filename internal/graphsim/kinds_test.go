@@ -88,6 +88,15 @@ var patchFaults = map[string]met{
 	"nested":          {Status: 500, Code: "InternalServerError", Message: occurred, Nested: 2},
 	"truncated-error": {Status: 500},
 
+	"endless":    {Status: 500},
+	"deep":       {Status: 500},
+	"bomb":       {Status: 500},
+	"flood":      {Status: 500, Code: "InternalServerError", Message: occurred, Nested: 1},
+	"hints":      {Status: 500, Code: "InternalServerError", Message: occurred, Nested: 1},
+	"nul":        {Status: 500, Code: "InternalServerError", Message: "a\x00b\ufffdc"},
+	"login-page": {Status: 200},
+	"308":        {Status: 308},
+
 	"500-applied":   {Status: 500, Code: "InternalServerError", Message: occurred, Nested: 1, Stored: true, Applied: true},
 	"504-applied":   {Status: 504, Code: "UnknownError", Stored: true, Applied: true},
 	"reset":         {},
@@ -95,6 +104,7 @@ var patchFaults = map[string]met{
 	"reset-applied": {Stored: true, Applied: true},
 	"truncated":     {Status: 200, Cut: true, Stored: true, Applied: true},
 	"slow-body":     {Status: 200, Stored: true, Applied: true},
+	"drip":          {Status: 200, Cut: true, Stored: true, Applied: true},
 	"204":           {Status: 204, Stored: true, Applied: true},
 	"unstuck":       {Status: 200},
 }
@@ -124,7 +134,7 @@ func TestEveryFaultKind(t *testing.T) {
 					giveUp()
 				}()
 			}
-			got := meet(ctx, t, server)
+			got := meet(ctx, t, kind, giveUp, server)
 			if want.Message != "" && strings.HasPrefix(got.Message, want.Message) {
 				got.Message = want.Message
 			}
@@ -144,8 +154,8 @@ func TestEveryFaultKind(t *testing.T) {
 	}
 }
 
-// meet sends one PATCH and describes its answer.
-func meet(ctx context.Context, t *testing.T, server *httptest.Server) (got met) {
+// meet sends one PATCH and describes its answer. Of one that drips it does not wait for the end.
+func meet(ctx context.Context, t *testing.T, kind string, giveUp func(), server *httptest.Server) (got met) {
 	t.Helper()
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -154,7 +164,11 @@ func meet(ctx context.Context, t *testing.T, server *httptest.Server) (got met) 
 		return got
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
+	body := io.LimitReader(answer.Body, 8<<20) // of what has no end in sight, enough to see that
+	if kind == "drip" {
+		body = &leaver{body, giveUp}
+	}
+	text, err := io.ReadAll(body)
 	got.Status, got.Cut = answer.StatusCode, err != nil
 	for _, value := range answer.Header.Values("Retry-After") {
 		got.RetryAfter = append(got.RetryAfter, relative(value, answer.Header.Get("Date")))
@@ -168,6 +182,20 @@ func meet(ctx context.Context, t *testing.T, server *httptest.Server) (got met) 
 		}
 	}
 	return got
+}
+
+// leaver gives up after the first byte.
+type leaver struct {
+	io.Reader
+	giveUp func()
+}
+
+func (l *leaver) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p[:1])
+	if n > 0 {
+		l.giveUp()
+	}
+	return n, err
 }
 
 func request(t *testing.T, method, url, body string) *http.Request {

@@ -34,7 +34,7 @@ func TestChangedSourceIsRefused(t *testing.T) {
 		"a mark":             {header + one, "\xef\xbb\xbf" + header + one},
 		"ends in a quote":    {header + one, header + one + "\""},
 		"another delimiter":  {header + one, strings.ReplaceAll(header+one, ",", ";")},
-		"a row without ends": {header + one, header + strings.Repeat("x", 2*maxRecord)},
+		"a row without ends": {header + one, header + strings.Repeat("x", 2*MaxRecord)},
 	} {
 		for _, skip := range []bool{false, true} {
 			cfg := changing(t, texts[0], texts[1])

@@ -99,23 +99,24 @@ func (k *checker) refuse(f field, err error) {
 // text checks that every cell, those that nothing is read from included, can be stored.
 func (k *checker) text(cells []string) {
 	for i, cell := range cells {
-		problem, spreads := "", true
+		problem, right, spreads := "", saveAsUTF8, true
 		switch {
 		case !utf8.ValidString(cell):
 			problem = notUTF8
 		case k.decoded && strings.ContainsRune(cell, utf8.RuneError):
 			problem = "holds a character that could not be decoded"
 		case strings.IndexByte(cell, 0) >= 0:
-			problem, spreads = "holds a NUL character", false
+			problem, right, spreads = "holds a NUL character", "remove it", false
+		case isTooLong(cell):
+			problem, right, spreads = "is longer than 32,767 characters", "no cell of a spreadsheet is", false
 		default:
 			continue
 		}
-		fault := k.atColumn(i, problem, saveAsUTF8)
-		if !spreads {
-			fault.Right = "remove it"
-		}
+		fault := k.atColumn(i, problem, right)
+		fault.Source, fault.Line = k.source, k.row.Line
 		fault.Value, fault.spreads = userstatus.Quote(cell), spreads
-		k.add(fault)
+		// Not by way of add, whose look at the faults before would make this the square of the columns: these are the first.
+		k.faults = append(k.faults, fault)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -58,7 +57,7 @@ func NewCSV(cfg CSVConfig) (*CSV, error) {
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
-	return &CSV{cfg: cfg, options: o, maxRows: math.MaxInt32, maxRepeated: maxRepeated}, nil
+	return &CSV{cfg: cfg, options: o, maxRows: maxRows, maxRepeated: maxRepeated}, nil
 }
 
 // Check reads the source for the first time: it validates every row and takes the digests. The error is *Faults with

@@ -62,6 +62,8 @@ func (l *layout) readName(i int, name string) []Fault {
 		return bad("holds a carriage return", "end lines with LF or CRLF; a CR alone ends none")
 	case strings.ContainsFunc(name, func(r rune) bool { return r == 0 || r == unicode.ReplacementChar }):
 		return bad("is no readable name of a column", saveAsUTF8)
+	case len(name) > maxName:
+		return bad("is longer than 256 bytes", "give the column a short name")
 	}
 	return nil
 }

@@ -64,6 +64,10 @@ func (p *pass) header() error {
 	case fault != nil:
 		fault.Line = line
 		return p.refuse(*fault)
+	case len(cells) > maxColumns:
+		broad := tooManyColumns(len(cells))
+		broad.Line = line
+		return p.refuse(broad)
 	}
 	l, faults := newLayout(p.csv.options, cells)
 	p.checker = newChecker(p.csv.cfg.Name, p.csv.options, l, p.records.encoding.wide)

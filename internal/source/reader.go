@@ -45,10 +45,6 @@ func (r *rawReader) failed() error {
 	return r.err
 }
 
-// maxRecord is how many bytes of text one record may take. Without a limit a quote that is never closed makes one
-// record of the rest of the file.
-const maxRecord = 1 << 20
-
 var errTooLong = errors.New("record longer than 1 MiB")
 
 // meter passes on text up to a limit that is renewed with each record, and counts lines.

@@ -34,11 +34,11 @@ func TestUnclosedQuoteDoesNotSwallowTheFile(t *testing.T) {
 	text := &endless{head: "deviceConfigurationId,id,status\nc,s1,compliant\n\"c\",\"s2,compliant\n", row: "c,s,compliant\n"}
 	cfg := of(t, "")
 	cfg.Open = func() (io.ReadCloser, error) { return text, nil }
-	const want = "users.csv:3: begins a record longer than 1 MiB: is a quote left open in line 3? nothing after it was read\n"
+	const want = "users.csv:3: begins a record longer than 1 MiB: is a quote left open in line 3, or does it not end with LF or CRLF? nothing after it was read\n"
 	if diff := cmp.Diff(refused(t, cfg), want); diff != "" {
 		t.Error(diff)
 	}
-	if text.read > maxRecord+4*bufferSize {
+	if text.read > MaxRecord+4*bufferSize {
 		t.Errorf("read %d bytes before giving up", text.read)
 	}
 }
@@ -46,20 +46,23 @@ func TestUnclosedQuoteDoesNotSwallowTheFile(t *testing.T) {
 func TestUnclosedQuoteInTheFirstCellIsNamedByItsLine(t *testing.T) {
 	got := refused(t, of(t, "deviceConfigurationId,id,status\nc,s1,\"com\npliant\"\n\"c,s2,compliant\n"+strings.Repeat("c,s,compliant\n", 1<<17)))
 	const want = "users.csv:2: column 3 (status): \"com\\npliant\" is no complianceStatus: write compliant\n" +
-		"users.csv:4: begins a record longer than 1 MiB: is a quote left open in line 4? nothing after it was read\n"
+		"users.csv:4: begins a record longer than 1 MiB: is a quote left open in line 4, or does it not end with LF or CRLF? nothing after it was read\n"
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestRecordOfAMegabyteIsRead(t *testing.T) {
-	const frame = "c,s,\n"
-	name := strings.Repeat("n", maxRecord-len(frame))
-	_, rows := load(t, of(t, "deviceConfigurationId,id,userDisplayName\nc,s,"+name+"\nc,s2,x\n"))
-	if got, _ := rows[0].Update.Wanted.UserDisplayName.Get(); got != name {
-		t.Errorf("got %d bytes, want %d", len(got), len(name))
+	header := "deviceConfigurationId,id,userDisplayName" + strings.Repeat(",note", MaxRecord/maxCell)
+	record := "c,s,x"
+	for left := MaxRecord - len(record) - len("\n"); left > 0; left = MaxRecord - len(record) - len("\n") {
+		record += "," + strings.Repeat("n", min(left-1, maxCell))
 	}
-	got := refused(t, of(t, "deviceConfigurationId,id,userDisplayName\nc,s,"+name+"n\nc,s2,x\n"))
+	_, rows := load(t, of(t, header+"\n"+record+"\nc,s2,x"+strings.Repeat(",", MaxRecord/maxCell)+"\n"))
+	if got := len(strings.Join(rows[0].Other, ",")); got != len(record)-len("c,s,x,") {
+		t.Errorf("got %d bytes", got)
+	}
+	got := refused(t, of(t, header+"\n"+record+"n\n"))
 	if want := "users.csv:2: begins a record longer than 1 MiB"; !strings.HasPrefix(got, want) {
 		t.Errorf("one byte more: got %q", got)
 	}
@@ -74,7 +77,7 @@ func TestHeaderOfManyMegabytes(t *testing.T) {
 
 func TestLinesAreThoseOfTheFile(t *testing.T) {
 	for text, want := range map[string]int64{"": 0, "a": 1, "a\n": 1, "a\nb": 2, "a\r\n\r\n": 2, "\n\n\n": 3} {
-		m := &meter{r: strings.NewReader(text), limit: maxRecord}
+		m := &meter{r: strings.NewReader(text), limit: MaxRecord}
 		if _, err := io.Copy(io.Discard, bufio.NewReader(m)); err != nil {
 			t.Fatal(err)
 		}

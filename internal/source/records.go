@@ -44,7 +44,7 @@ func (r *records) begin(o *options) error {
 		return err
 	}
 	r.encoding = e
-	r.meter = &meter{r: text, limit: maxRecord}
+	r.meter = &meter{r: text, limit: MaxRecord}
 	buffered := bufio.NewReaderSize(r.meter, bufferSize)
 	if r.delimiter == 0 {
 		head, err := buffered.Peek(bufferSize)
@@ -68,7 +68,7 @@ func (r *records) read() (cells []string, line int64, fault *Fault, err error) {
 	if r.meter.tooLong {
 		return nil, 0, nil, io.EOF
 	}
-	r.meter.limit = r.csv.InputOffset() + maxRecord
+	r.meter.limit = r.csv.InputOffset() + MaxRecord
 	cells, err = r.csv.Read()
 	line = r.next
 	if len(cells) > 0 {
@@ -86,8 +86,7 @@ func (r *records) read() (cells []string, line int64, fault *Fault, err error) {
 		r.next = int64(begins) + int64(strings.Count(cells[last], "\n")) + 1
 		return cells, line, nil, nil
 	case r.meter.tooLong:
-		return nil, line, &Fault{Problem: "begins a record longer than 1 MiB", Right: fmt.Sprintf(
-			"is a quote left open in line %d? nothing after it was read", line)}, nil
+		return nil, line, tooLongRecord(line), nil
 	case isParse:
 		r.next = int64(parse.Line) + 1
 		return nil, int64(parse.StartLine), quoting(parse, len(cells)+1), nil

@@ -1,6 +1,7 @@
 package userstatus
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,4 +52,23 @@ func TestParseComplianceStatusDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _, _ = ParseComplianceStatus("notAssigned") }); n != 0 {
 		t.Errorf("%v allocations for each of ten million rows", n)
 	}
+}
+
+func FuzzParseComplianceStatus(f *testing.F) {
+	for _, s := range []string{"compliant", "Compliant", "non-compliant", "not applicable", "erorr", "", "\x00", "kompliant\u212a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseComplianceStatus(s)
+		if known := slices.Contains(ComplianceStatuses(), ComplianceStatus(s)); known != (err == nil) || known && string(got) != s {
+			t.Errorf("%q: got %q, %v", s, got, err)
+		}
+		if err == nil {
+			return
+		}
+		right := valueError(t, err).Right
+		if near, ok := strings.CutPrefix(right, "write "); ok && !slices.Contains(ComplianceStatuses(), ComplianceStatus(near)) {
+			t.Errorf("%q: told to %s", s, right)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package userstatus_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"graphpatch/internal/userstatus"
@@ -110,12 +111,39 @@ func TestWhatIsNoStatus(t *testing.T) {
 	}
 }
 
+// FuzzObserved writes what was read as JSON again, with the documented names: it reads the same.
 func FuzzObserved(f *testing.F) {
 	f.Add(`{"id":"1","devicesCount":12.0,"status":"x","lastReportedDateTime":null}`)
-	f.Fuzz(func(_ *testing.T, text string) {
-		var o userstatus.Observed
-		if json.Unmarshal([]byte(text), &o) == nil {
-			_ = userstatus.Wanted{}.Describe(userstatus.AllProperties, o)
+	f.Add(`{"ID":"1","DEVICESCOUNT":-0,"userDisplayName":"\ud800","userPrincipalName":"\u0000"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var o, again userstatus.Observed
+		if json.Unmarshal([]byte(text), &o) != nil {
+			if o != (userstatus.Observed{}) {
+				t.Errorf("%q is refused, and leaves %+v", text, o)
+			}
+			return
+		}
+		members := map[string]any{"id": o.ID}
+		write(members, "userDisplayName", o.UserDisplayName)
+		write(members, "devicesCount", o.DevicesCount)
+		write(members, "status", o.Status)
+		write(members, "lastReportedDateTime", o.LastReported)
+		write(members, "userPrincipalName", o.UserPrincipalName)
+		written, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(written, &again); err != nil || again != o {
+			t.Errorf("%q is %+v, and that as %s is %+v, %v", text, o, written, again, err)
+		}
+		if told := (userstatus.Wanted{}).Describe(userstatus.AllProperties, o); strings.ContainsAny(told, "\n\r\x00\x1b") {
+			t.Errorf("%q is described as %q", text, told)
 		}
 	})
+}
+
+func write[T any](members map[string]any, name string, v userstatus.Value[T]) {
+	if !v.Absent() {
+		members[name] = v.Ptr()
+	}
 }

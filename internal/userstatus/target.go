@@ -75,6 +75,10 @@ func isHex(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
+// isInvisible finds byte order marks, joiners, changes of direction and separators of lines. None is in an id of
+// Intune's; copied along, they make an id that looks like another and is not.
+func isInvisible(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) }
+
 // maxID is the length in bytes above which an id is a mistake: Intune's own are one or two GUIDs.
 const maxID = 256
 
@@ -97,6 +101,8 @@ func ParseID(s string) (string, error) {
 		return bad("is not valid UTF-8", "save the source as UTF-8")
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return bad("holds a control character", "use the id that Graph shows")
+	case strings.ContainsFunc(s, isInvisible):
+		return bad("holds an invisible character", "type it anew, or copy the id that Graph shows from a plain text")
 	case strings.TrimSpace(s) != s:
 		return bad("begins or ends with white space", "write "+Quote(strings.TrimSpace(s)))
 	}

@@ -100,3 +100,18 @@ func TestFaultsMeetWhatTheyConcern(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseFault(f *testing.F) {
+	for _, s := range []string{"503", "503:first=2", "503:first=0", "503:first=+2", "teapot", "429-bare:first=99999999999999999999", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		fault, err := ParseFault(s)
+		if err != nil {
+			return
+		}
+		if _, known := findFaultKind(fault.Kind); !known || fault.First < 0 || fault.First == 0 && s != fault.Kind {
+			t.Errorf("%q: got %+v", s, fault)
+		}
+	})
+}
