@@ -27,7 +27,7 @@ type box struct {
 	waiting string   // what the run is said to wait for
 	flying  int      // claimed and not yet reported
 	lost    bool     // of some row it is not known what was recorded
-	unsent  []report // claimed, and never left
+	unsent  []report // claimed, and never left; still in flight
 	reports chan report
 }
 
@@ -40,6 +40,8 @@ const (
 	ahead = time.Second
 	// busyWait is when a row comes again whose target is in flight elsewhere.
 	busyWait = time.Second
+	// behindWait is when to look again whether answers are recorded.
+	behindWait = 100 * time.Millisecond
 )
 
 func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time) *box {
@@ -110,6 +112,9 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if wake, err = b.closed(ctx, now); err != nil || !wake.IsZero() {
 		return wake, err
 	}
+	if b.w.recorder.Behind(now) {
+		return b.until(now.Add(behindWait)), nil // what is not recorded would be all there is to know of what was sent
+	}
 	block := min(maxBlock, b.rows.due(now))
 	alone := b.canary.pending || b.w.budget.Probing()
 	switch {
@@ -134,7 +139,7 @@ func (b *box) takeSlots(ctx context.Context, now time.Time, most int) (wake time
 	if len(b.slots) == 0 {
 		var err error
 		if b.slots, wake, err = b.w.budget.Writes.Take(ctx, now, most); err != nil {
-			b.w.troubles.log(b.w.log, "no slots from the budget", err)
+			b.w.trouble(ctx, "no slots from the budget", err)
 		}
 	}
 	switch {
@@ -186,8 +191,15 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 		wishes[i] = ledger.Wish{Row: row.OpenRow, ID: uuid.New()}
 	}
 	claimedAt := time.Now()
-	claims, state, err := b.w.ledger.Claim(ctx, b.run, wishes)
+	// Later than that nothing of it could be sent.
+	limited, cancel := context.WithTimeout(ctx, ledger.StartWithin)
+	defer cancel()
+	claims, state, err := b.w.ledger.Claim(limited, b.run, wishes)
 	if err != nil {
+		// It may be in flight all the same: the answer to a COMMIT gets lost, too.
+		for _, w := range wishes {
+			b.unsent = append(b.unsent, report{claim: ledger.Claim{Wish: w}, kind: unsent})
+		}
 		return err
 	}
 	b.state = state
@@ -244,11 +256,16 @@ func (b *box) settleReports(ctx context.Context) error {
 	claims := make([]ledger.Claim, len(b.unsent))
 	for i, r := range b.unsent {
 		claims[i] = r.claim
-		b.rows.put(waitingRow{r.claim.Row, time.Now()})
 	}
-	b.unsent = nil
 	// The slot is gone whatever becomes of the job, so the claim goes too.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return b.w.ledger.Unclaim(ctx, claims)
+	if err := b.w.ledger.Unclaim(ctx, claims); err != nil {
+		return err
+	}
+	for _, c := range claims {
+		b.rows.put(waitingRow{c.Row, time.Now()})
+	}
+	b.unsent = nil
+	return nil
 }

@@ -25,6 +25,7 @@ type sliceWorkers struct {
 	byQueue  map[string]*sliceWorker
 	enqueuer *Enqueuer
 	recorder *Recorder
+	watch    *watch
 }
 
 // newSliceWorkers sets them up; the caller closes their recorder.
@@ -36,14 +37,15 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 	if err != nil {
 		return nil, err
 	}
-	all := &sliceWorkers{byQueue: map[string]*sliceWorker{}, enqueuer: enqueuer, recorder: NewRecorder(config.Ledger, config.Log)}
+	eye := newWatch(config.Pool, config.Log)
+	all := &sliceWorkers{byQueue: map[string]*sliceWorker{}, enqueuer: enqueuer, recorder: newRecorder(config.Ledger, config.Log, eye), watch: eye}
 	for _, t := range config.Tenants {
 		log := config.Log
 		if t.Name != "" {
 			log = log.With("tenant_name", t.Name)
 		}
 		all.byQueue[Queue(t.ID)] = &sliceWorker{
-			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder,
+			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, watch: eye,
 			client: t.Client, budget: t.Budget, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 		}
 	}
@@ -65,6 +67,7 @@ type sliceWorker struct {
 	ledger   *ledger.Ledger
 	enqueuer *Enqueuer
 	recorder *Recorder
+	watch    *watch
 	client   *graph.Client
 	budget   *budget.Budget
 	log      *slog.Logger
@@ -89,7 +92,7 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 	b, err := w.work(ctx, run, job.Args.Slice)
 	switch {
 	case err != nil:
-		return err
+		return errors.Join(err, w.recover(ctx, b))
 	case b.stop != "" || b.state != ledger.Running:
 		return w.leave(ctx, job)
 	case b.lost:
@@ -101,6 +104,26 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 		return nil
 	}
 	return river.JobSnooze(max(0, time.Until(b.rows.next())))
+}
+
+// recover makes good what a box left that ended with an error; b may be nil. It waits for a database that is gone: River
+// tries for a few seconds to write a verdict down, and without one the slice would lie for a minute and a half. So would
+// rows that are in flight and were never sent, and they would be named as unknown.
+func (w *sliceWorker) recover(ctx context.Context, b *box) error {
+	if w.watch.gone(ctx) {
+		w.watch.await(w.stopping)
+	}
+	if b == nil {
+		return nil
+	}
+	return b.settleReports(ctx)
+}
+
+// trouble says what does not work with the database, unless that is because it is gone.
+func (w *sliceWorker) trouble(ctx context.Context, what string, err error) {
+	if !w.watch.gone(ctx) {
+		w.troubles.log(w.log, what, err)
+	}
 }
 
 // work opens a slice of a running run and works it for the length of a box.

@@ -80,7 +80,7 @@ type Worker struct {
 	river    *river.Client[pgx.Tx]
 	slices   *sliceWorkers
 	stopping chan struct{}
-	vanish   func() // ends appear
+	vanish   func() // ends what goes on beside River
 }
 
 // NewWorker sets a worker up; nothing is worked before Start.
@@ -107,7 +107,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		MaxAttempts:          math.MaxInt16,
 		RetryPolicy:          atOnce{},
 		PeriodicJobs:         []*river.PeriodicJob{periodicMaintenance()},
-		Logger:               slog.New(quiet{config.Log.Handler()}),
+		Logger:               slog.New(quiet{config.Log.Handler(), slices.watch}),
 	})
 	if err != nil {
 		w.slices.recorder.Close(context.Background())
@@ -128,6 +128,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	appearing, end := context.WithCancel(ctx)
 	var appears sync.WaitGroup
 	appears.Go(func() { w.appear(appearing) })
+	appears.Go(func() { w.slices.watch.run(appearing) })
 	w.vanish = func() {
 		end()
 		appears.Wait()
