@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"graphpatch/internal/cli"
 	"graphpatch/internal/ledger"
@@ -200,11 +201,15 @@ type sourceNote struct {
 func refused(name string, err error) error {
 	var duplicate *ledger.DuplicateError
 	var changed *source.ChangedError
+	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &duplicate):
 		return cli.Usage(fmt.Errorf("%s: %w: nothing was enqueued; to send it once more use --again", name, duplicate))
 	case errors.As(err, &changed):
 		return cli.Usage(fmt.Errorf("%w. Nothing was enqueued", changed))
+	case errors.As(err, &server) && server.Severity == "ERROR":
+		// The server's word that it has taken everything back.
+		return fmt.Errorf("the import failed: %w. Nothing was enqueued", err)
 	}
 	// The answer to the COMMIT may have been lost, so it would be too much to say that nothing was enqueued.
 	return fmt.Errorf("the import failed: %w; all of it is in or nothing: \"audit runs\" tells", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // keepEvery is how often a process looks at the pause while it sends, in case it was not told, and tells again what it
@@ -42,12 +43,31 @@ func (b *Budget) hear(ctx context.Context) (connected bool) {
 		return false
 	}
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		n, err := await(ctx, conn)
 		if err != nil {
 			return true
 		}
-		b.heard([]byte(n.Payload))
+		if n != nil {
+			b.heard([]byte(n.Payload))
+		}
 	}
+}
+
+// quietFor is how long a connection may say nothing before it has to show that it is alive: one that a network has
+// forgotten says nothing for ever.
+const quietFor = 5 * time.Second
+
+// await returns what is told next, or nil when nothing was for a while and the connection is alive.
+func await(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	waiting, cancel := context.WithTimeout(ctx, quietFor)
+	defer cancel()
+	n, err := conn.WaitForNotification(waiting)
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil {
+		return n, err
+	}
+	alive, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	return nil, conn.Ping(alive)
 }
 
 // heard takes what was told, if it is for this tenant and app. What cannot be read is made good by the next look.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"graphpatch/internal/postgres"
 )
 
 // Exit codes of every command.
@@ -113,6 +115,9 @@ func exitCode(w io.Writer, name string, err error) int {
 	}
 	if text := unsaid(err); text != "" {
 		say(w, name, text)
+	}
+	if advice := postgres.Advice(err); advice != "" {
+		say(w, name, advice)
 	}
 	if coded, ok := errors.AsType[*Error](err); ok {
 		return coded.Code

@@ -31,7 +31,7 @@ type box struct {
 	waiting string        // what the run is said to wait for
 	flying  int           // claimed and not yet reported
 	lost    bool          // of some row it is not known what was recorded
-	unsent  []report      // claimed, and never left
+	unsent  []report      // claimed, and never left; still in flight
 	reports chan report
 }
 
@@ -44,6 +44,8 @@ const (
 	ahead = time.Second
 	// busyWait is when a row comes again whose target is in flight elsewhere.
 	busyWait = time.Second
+	// behindWait is when to look again whether answers are recorded.
+	behindWait = 100 * time.Millisecond
 )
 
 func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time) *box {
@@ -60,8 +62,8 @@ func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time
 
 // work goes on until the box is over, nothing is left, or the run stands still; then it waits for what is in flight.
 func (b *box) work(ctx context.Context) error {
-	b.w.watch.add(b)
-	defer b.w.watch.remove(b)
+	b.w.runs.add(b)
+	defer b.w.runs.remove(b)
 	wake, err := b.step(ctx, time.Now())
 	for err == nil && !wake.IsZero() {
 		if err = b.wait(ctx, wake); err == nil {
@@ -125,6 +127,9 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 	if wake, err = b.closed(ctx, now); err != nil || !wake.IsZero() {
 		return wake, err
 	}
+	if b.w.recorder.Behind(now) {
+		return b.until(now.Add(behindWait)), nil // what is not recorded would be all there is to know of what was sent
+	}
 	block := min(maxBlock, b.rows.due(now))
 	alone := b.canary.pending || b.w.budget.Probing()
 	switch {
@@ -149,7 +154,7 @@ func (b *box) takeSlots(ctx context.Context, now time.Time, most int) (wake time
 	if len(b.slots) == 0 {
 		var err error
 		if b.slots, wake, err = b.w.budget.Writes.Take(ctx, now, most); err != nil {
-			b.w.troubles.log(b.w.log, "no slots from the budget", err)
+			b.w.trouble(ctx, "no slots from the budget", err)
 		}
 	}
 	switch {
@@ -202,8 +207,15 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 		wishes[i] = ledger.Wish{Row: row.OpenRow, ID: uuid.New()}
 	}
 	claimedAt := time.Now()
-	claims, state, err := b.w.ledger.Claim(ctx, b.run, wishes)
+	// Later than that nothing of it could be sent.
+	limited, cancel := context.WithTimeout(ctx, ledger.StartWithin)
+	defer cancel()
+	claims, state, err := b.w.ledger.Claim(limited, b.run, wishes)
 	if err != nil {
+		// It may be in flight all the same: the answer to a COMMIT gets lost, too.
+		for _, w := range wishes {
+			b.unsent = append(b.unsent, report{claim: ledger.Claim{Wish: w}, kind: unsent})
+		}
 		return err
 	}
 	b.state = state
@@ -263,12 +275,15 @@ func (b *box) settleReports(ctx context.Context) error {
 	for i, r := range b.unsent {
 		claims[i], slots[i], rows[i] = r.claim, r.slot, r.claim.Row
 	}
+	// The slot is gone whatever becomes of the job, so the claim goes too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := b.w.ledger.Unclaim(ctx, claims); err != nil {
+		return err
+	}
 	slices.SortFunc(rows, func(a, b *ledger.OpenRow) int { return cmp.Compare(a.Row, b.Row) })
 	b.rows.putBack(rows, time.Now())
 	b.unsent = nil
 	b.w.budget.Writes.GiveBack(slots) // of a run that was held; another may use them
-	// The slot is gone whatever becomes of the job, so the claim goes too.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return b.w.ledger.Unclaim(ctx, claims)
+	return nil
 }

@@ -114,22 +114,22 @@ func (b *box) pace(ctx context.Context, lane *budget.Lane, slot budget.Slot, x g
 		pause, news, err := lane.Throttled(ctx, x.SentAt.Add(x.Elapsed), slot, budget.Throttle{
 			Wait: wait, Tenant: x.ThrottlesTenant(), TooMany: x.Status == http.StatusTooManyRequests, Reason: fmt.Sprintf("Graph answered %d", x.Status),
 		})
-		b.paused(x, pause, news, err)
+		b.paused(ctx, x, pause, news, err)
 	case graph.Applied, graph.Rejected, graph.Contended, graph.Unauthorized:
 		b.w.budget.GotThrough(slot)
 	case graph.Transient, graph.Unknown:
 	}
 	if used, ok := x.Usage(); ok {
 		if err := lane.Used(ctx, used); err != nil {
-			b.w.troubles.log(b.w.log, "Graph's hint about the limit could not be shared", err)
+			b.w.trouble(ctx, "Graph's hint about the limit could not be shared", err)
 		}
 	}
 }
 
 // paused says what an answer has led to. What other processes could not be told yet, they will be.
-func (b *box) paused(x graph.Exchange, pause budget.Pause, news bool, err error) {
+func (b *box) paused(ctx context.Context, x graph.Exchange, pause budget.Pause, news bool, err error) {
 	if err != nil {
-		b.w.troubles.log(b.w.log, "a pause could not be shared yet", err)
+		b.w.trouble(ctx, "a pause could not be shared yet", err)
 	}
 	if news {
 		b.w.pauses.log(b.w.log, b.run.Tenant, x, pause)

@@ -2,10 +2,13 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"graphpatch/internal/ledger"
 )
@@ -15,6 +18,9 @@ import (
 type Recorder struct {
 	ledger  *ledger.Ledger
 	log     *slog.Logger
+	db      *dbWatch
+	trouble troubleLog
+	begun   [recorderWriters]atomic.Int64 // when each writer's batch was begun, in Unix nanoseconds; 0: it has none; failed
 	entries chan entry
 	closing chan struct{} // closed when nothing more is handed over
 	giveUp  chan struct{} // closed when the process must end, recorded or not
@@ -32,14 +38,23 @@ const (
 	recorderBatch   = 2000
 	// vacuumEvery keeps in_flight at a few MB; autovacuum alone lets it grow to 150 MB in a million rows.
 	vacuumEvery = 20_000
+	// recorderPatience is how long it waits before it tries again. Less than maintenance needs to find claims whose lease
+	// ended while the database was gone: those that were answered would be sent again.
+	recorderPatience = time.Second
+	// recorderLate is how long a batch may take before nothing more is claimed. A database that is far away takes a second.
+	recorderLate = 2 * time.Second
+	// recorderBlip is for how long it is not worth a word: a connection was ended, and the next one does.
+	recorderBlip = 500 * time.Millisecond
+	// diskFull is Postgres' code for that.
+	diskFull = "53100"
 )
 
-// NewRecorder starts the writers. Close ends them.
-func NewRecorder(l *ledger.Ledger, log *slog.Logger) *Recorder {
-	r := &Recorder{ledger: l, log: log, entries: make(chan entry, recorderBatch), closing: make(chan struct{}), giveUp: make(chan struct{})}
+// newRecorder starts the writers. Close ends them.
+func newRecorder(l *ledger.Ledger, log *slog.Logger, db *dbWatch) *Recorder {
+	r := &Recorder{ledger: l, log: log, db: db, entries: make(chan entry, recorderBatch), closing: make(chan struct{}), giveUp: make(chan struct{})}
 	r.writers.Add(recorderWriters)
-	for range recorderWriters {
-		go r.write()
+	for i := range recorderWriters {
+		go r.write(&r.begun[i])
 	}
 	return r
 }
@@ -65,7 +80,20 @@ func (r *Recorder) Record(event ledger.Event) (recorded ledger.Recorded, ok bool
 	return recorded, ok
 }
 
-func (r *Recorder) write() {
+// failed stands for a batch that could not be written at the first try.
+const failed = 1
+
+// Behind reports whether answers cannot be recorded, or wait so long for it that no more requests should leave.
+func (r *Recorder) Behind(now time.Time) bool {
+	for i := range r.begun {
+		if begun := r.begun[i].Load(); begun != 0 && now.Sub(time.Unix(0, begun)) > recorderLate {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Recorder) write(begun *atomic.Int64) {
 	defer r.writers.Done()
 	batch := make([]entry, 0, recorderBatch)
 	for {
@@ -78,7 +106,9 @@ func (r *Recorder) write() {
 				return
 			}
 		}
-		r.flush(batch)
+		begun.Store(time.Now().UnixNano())
+		r.flush(batch, begun)
+		begun.Store(0)
 		r.vacuum(len(batch))
 	}
 }
@@ -98,16 +128,20 @@ func (r *Recorder) gather(batch []entry) []entry {
 
 // flush commits a batch, however long the database is away: the requests have been made, and what they meant must not
 // be lost while there is hope. While it tries, callers wait, and nothing new is claimed.
-func (r *Recorder) flush(batch []entry) {
+func (r *Recorder) flush(batch []entry, begun *atomic.Int64) {
 	events := make([]ledger.Event, len(batch))
 	for i, e := range batch {
 		events[i] = e.event
 	}
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	said, first := false, time.Now()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, recorderPatience) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		recorded, changes, err := r.ledger.Record(ctx, events)
 		cancel()
 		if err == nil {
+			if said {
+				r.log.Info("answers are recorded again")
+			}
 			for i, e := range batch {
 				if refusal := recorded[i].Refused; refusal != nil {
 					r.log.Error("the database refuses an answer", "run", e.event.Run, "row", e.event.Row, "client_request_id", e.event.ID, "error", refusal)
@@ -117,7 +151,10 @@ func (r *Recorder) flush(batch []entry) {
 			r.tell(changes)
 			return
 		}
-		r.log.Error("answers could not be recorded, trying again", "events", len(events), "error", err, "in", wait)
+		begun.Store(failed)
+		if time.Since(first) > recorderBlip {
+			said = r.say(err, len(events)) || said
+		}
 		select {
 		case <-time.After(wait):
 		case <-r.giveUp:
@@ -141,6 +178,24 @@ func (r *Recorder) tell(changes []ledger.Change) {
 			r.log.Error("run held: "+c.Reason, "run", c.Run)
 		}
 	}
+}
+
+// say tells that nothing can be recorded, and therefore nothing is sent, unless that is because the database is gone.
+func (r *Recorder) say(err error, events int) (said bool) {
+	why := "connections are lost"
+	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
+	case ok && pg.Code == diskFull:
+		why = "the database's disk is full"
+	case ok:
+		why = pg.Message
+	case pgconn.Timeout(err):
+		why = "it takes too long"
+	}
+	if r.db.gone(context.Background()) || !r.trouble.isNews(why) {
+		return false
+	}
+	r.log.Error("answers cannot be recorded: nothing is sent until they can", "why", why, "waiting", events, "error", err)
+	return true
 }
 
 func (r *Recorder) vacuum(n int) {

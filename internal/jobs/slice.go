@@ -25,7 +25,8 @@ type sliceWorkers struct {
 	byQueue  map[string]*crew
 	enqueuer *Enqueuer
 	recorder *Recorder
-	watch    *watch
+	db       *dbWatch
+	runs     *runWatch
 }
 
 // newSliceWorkers sets them up; the caller closes them.
@@ -37,9 +38,10 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 	if err != nil {
 		return nil, err
 	}
+	db := newDBWatch(config.Pool, config.Log)
 	all := &sliceWorkers{
 		byQueue: map[string]*crew{}, enqueuer: enqueuer,
-		recorder: NewRecorder(config.Ledger, config.Log), watch: newWatch(config.Ledger),
+		recorder: newRecorder(config.Ledger, config.Log, db), db: db, runs: newRunWatch(config.Ledger),
 	}
 	for _, t := range config.Tenants {
 		log := config.Log
@@ -52,7 +54,7 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 		}
 		apps := &all.byQueue[queue].apps
 		*apps = append(*apps, &sliceWorker{
-			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, watch: all.watch,
+			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, db: db, runs: all.runs,
 			client: t.Client, budget: t.Budget, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 		})
 	}
@@ -61,7 +63,7 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 
 // close has everything recorded that was handed over, or gives up when ctx ends.
 func (w *sliceWorkers) close(ctx context.Context) {
-	w.watch.close()
+	w.runs.close()
 	w.recorder.Close(ctx)
 }
 
@@ -80,7 +82,8 @@ type sliceWorker struct {
 	ledger   *ledger.Ledger
 	enqueuer *Enqueuer
 	recorder *Recorder
-	watch    *watch
+	db       *dbWatch
+	runs     *runWatch
 	client   *graph.Client
 	budget   *budget.Budget
 	atOnce   int // slices
@@ -106,7 +109,7 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 	b, err := w.work(ctx, run, job.Args.Slice)
 	switch {
 	case err != nil:
-		return err
+		return errors.Join(err, w.recover(ctx, b))
 	case b.stands():
 		return w.leave(ctx, job, false)
 	case b.lost:
@@ -120,6 +123,26 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[SliceArgs]) error
 		return nil
 	}
 	return river.JobSnooze(max(0, time.Until(b.rows.next())))
+}
+
+// recover makes good what a box left that ended with an error; b may be nil. It waits for a database that is gone: River
+// tries for a few seconds to write a verdict down, and without one the slice would lie for a minute and a half. So would
+// rows that are in flight and were never sent, and they would be named as unknown.
+func (w *sliceWorker) recover(ctx context.Context, b *box) error {
+	if w.db.gone(ctx) {
+		w.db.await(w.stopping)
+	}
+	if b == nil {
+		return nil
+	}
+	return b.settleReports(ctx)
+}
+
+// trouble says what does not work with the database, unless that is because it is gone.
+func (w *sliceWorker) trouble(ctx context.Context, what string, err error) {
+	if !w.db.gone(ctx) {
+		w.troubles.log(w.log, what, err)
+	}
 }
 
 // work opens a slice of a running run and works it for the length of a box.

@@ -16,13 +16,19 @@ type troubleLog struct {
 const troubleLogEvery = time.Minute
 
 func (t *troubleLog) log(log *slog.Logger, what string, err error) {
+	if text := what + ": " + err.Error(); t.isNews(text) {
+		log.Error(text)
+	}
+}
+
+// isNews reports whether that is to be said now.
+func (t *troubleLog) isNews(what string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	text := what + ": " + err.Error()
-	if text == t.said && now.Before(t.quietTo) {
-		return
+	if what == t.said && now.Before(t.quietTo) {
+		return false
 	}
-	log.Error(text)
-	t.said, t.quietTo = text, now.Add(troubleLogEvery)
+	t.said, t.quietTo = what, now.Add(troubleLogEvery)
+	return true
 }

@@ -65,7 +65,7 @@ func (f *flight) readSlot(ctx context.Context) (slot budget.Slot, ok bool) {
 		now := time.Now()
 		slots, wake, err := lane.Take(ctx, now, 1)
 		if err != nil {
-			f.w.troubles.log(f.w.log, "no slots from the budget", err)
+			f.w.trouble(ctx, "no slots from the budget", err)
 		}
 		wake = later(wake, now.Add(time.Millisecond))
 		if len(slots) > 0 {
@@ -157,7 +157,7 @@ func (f *flight) probe(ctx context.Context, x graph.Exchange, v verdict) verdict
 	}
 	v.spared, v.settles, v.again = true, "", 0
 	pause, news, err := f.w.budget.Writes.Down(ctx, time.Now(), f.slot)
-	f.paused(x, pause, news, err)
+	f.paused(ctx, x, pause, news, err)
 	return v
 }
 

@@ -80,7 +80,7 @@ type Worker struct {
 	river    *river.Client[pgx.Tx]
 	slices   *sliceWorkers
 	stopping chan struct{}
-	vanish   func() // ends appear
+	vanish   func() // ends what goes on beside River
 }
 
 // NewWorker sets a worker up; nothing is worked before Start.
@@ -112,7 +112,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		MaxAttempts:          math.MaxInt16,
 		RetryPolicy:          atOnce{},
 		PeriodicJobs:         []*river.PeriodicJob{periodicMaintenance()},
-		Logger:               slog.New(quiet{config.Log.Handler()}),
+		Logger:               slog.New(quiet{config.Log.Handler(), slices.db}),
 	})
 	if err != nil {
 		w.slices.close(context.Background())
@@ -133,6 +133,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	appearing, end := context.WithCancel(ctx)
 	var appears sync.WaitGroup
 	appears.Go(func() { w.appear(appearing) })
+	appears.Go(func() { w.slices.db.run(appearing) })
 	w.vanish = func() {
 		end()
 		appears.Wait()

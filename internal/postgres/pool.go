@@ -41,6 +41,8 @@ func LedgerConfig(maxConns int32) PoolConfig {
 			"enable_material":    "off",
 			"jit":                "off",
 			"synchronous_commit": "on",
+			// A worker that vanished must not keep what it has locked: its server process notices after these.
+			"idle_in_transaction_session_timeout": "10s",
 		},
 	}
 }
@@ -49,7 +51,9 @@ func LedgerConfig(maxConns int32) PoolConfig {
 // statements at a time, which are made good if a crash loses the last of them,
 // so that they need not wait for the disk.
 func BudgetConfig() PoolConfig {
-	return PoolConfig{Name: "budget", MaxConns: 3, Params: map[string]string{"synchronous_commit": "off"}}
+	return PoolConfig{Name: "budget", MaxConns: 3, Params: map[string]string{
+		"synchronous_commit": "off", "idle_in_transaction_session_timeout": "10s",
+	}}
 }
 
 // Pool opens a pool and tries it once, so that a parameter the server refuses
@@ -85,6 +89,10 @@ func (d *Database) poolSettings(cfg PoolConfig) (*pgxpool.Config, error) {
 	// Without a limit a host that swallows packets holds a caller for minutes.
 	if settings.ConnConfig.ConnectTimeout == 0 {
 		settings.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	settings.ConnConfig.DialFunc = dialer().DialContext
+	if settings.PingTimeout == 0 {
+		settings.PingTimeout = pingTimeout
 	}
 	params := settings.ConnConfig.RuntimeParams
 	maps.Copy(params, cfg.Params)

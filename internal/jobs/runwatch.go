@@ -8,9 +8,9 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// watch tells the boxes of a process when their runs no longer run. A claim would tell as well, but rows that were claimed
+// runWatch tells the boxes of a process when their runs no longer run. A claim would tell as well, but rows that were claimed
 // up to a second ahead of their slots would still be sent, and a box whose rows all wait makes no claim.
-type watch struct {
+type runWatch struct {
 	ledger *ledger.Ledger
 	ctx    context.Context //nolint:containedctx // of the goroutine, which close ends
 	cancel context.CancelFunc
@@ -24,13 +24,13 @@ type watch struct {
 // watchEvery is a tenth of the second within which a hold takes effect everywhere: time for a slow answer.
 const watchEvery = 100 * time.Millisecond
 
-func newWatch(l *ledger.Ledger) *watch {
+func newRunWatch(l *ledger.Ledger) *runWatch {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &watch{ledger: l, ctx: ctx, cancel: cancel, boxes: map[*box]bool{}}
+	return &runWatch{ledger: l, ctx: ctx, cancel: cancel, boxes: map[*box]bool{}}
 }
 
 // close ends the looking. No box is watched any more.
-func (w *watch) close() {
+func (w *runWatch) close() {
 	w.mu.Lock()
 	w.cancel() // add begins no look any more
 	w.mu.Unlock()
@@ -38,7 +38,7 @@ func (w *watch) close() {
 }
 
 // add has the box halted when its run stands still, until remove.
-func (w *watch) add(b *box) {
+func (w *runWatch) add(b *box) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.boxes[b] = true
@@ -48,14 +48,14 @@ func (w *watch) add(b *box) {
 	}
 }
 
-func (w *watch) remove(b *box) {
+func (w *runWatch) remove(b *box) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.boxes, b)
 }
 
 // look goes on as long as there are boxes.
-func (w *watch) look() {
+func (w *runWatch) look() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
@@ -78,7 +78,7 @@ func (w *watch) look() {
 }
 
 // runs are those of the boxes; ok is false when there are none, and then the looking has ended.
-func (w *watch) runs() (runs []int64, ok bool) {
+func (w *runWatch) runs() (runs []int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen := map[int64]bool{}
@@ -92,7 +92,7 @@ func (w *watch) runs() (runs []int64, ok bool) {
 	return runs, w.looking
 }
 
-func (w *watch) halt(standing map[int64]bool) {
+func (w *runWatch) halt(standing map[int64]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for b := range w.boxes {
