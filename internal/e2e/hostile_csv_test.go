@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode"
 )
@@ -69,7 +70,7 @@ func TestHostileSources(t *testing.T) {
 		if len(r.stderr) > 8<<10 {
 			t.Errorf("%s: %d bytes are said about it", name, len(r.stderr))
 		}
-		if r.peak > mostMemory {
+		if r.peak > max(mostMemory, ownPeak()) {
 			t.Errorf("%s: took %d MiB", name, r.peak>>20)
 		}
 	}
@@ -80,6 +81,15 @@ func TestHostileSources(t *testing.T) {
 	if err := db.Conn(t).QueryRow(t.Context(), "SELECT count(*) FROM run").Scan(&runs); err != nil || runs != 0 {
 		t.Errorf("%d runs, %v", runs, err)
 	}
+}
+
+// ownPeak is this process's, which Linux counts as a child's too, until that has become another program.
+func ownPeak() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return bytesOf(usage.Maxrss)
 }
 
 // mostMemory is for a process of the race detector, which takes several times what another does.

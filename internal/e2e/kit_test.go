@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,14 @@ import (
 	"graphpatch/internal/postgres/pgtest"
 )
 
+// atOnce is how many tests go on at the same time: nearly all they do is wait for programs that wait.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", atOnce)
+	}
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
 	if code == 0 {
@@ -153,10 +161,15 @@ func peakOf(state *os.ProcessState) int64 {
 	if !ok {
 		return 0
 	}
+	return bytesOf(usage.Maxrss)
+}
+
+// bytesOf is what Maxrss comes to, which has kilobytes on Linux and bytes elsewhere.
+func bytesOf(maxrss int64) int64 {
 	if runtime.GOOS == "linux" {
-		return usage.Maxrss * 1024 // kilobytes there, bytes elsewhere
+		return maxrss * 1024
 	}
-	return usage.Maxrss
+	return maxrss
 }
 
 // ok runs a program that must succeed.
