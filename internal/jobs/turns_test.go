@@ -12,7 +12,7 @@ func TestRowsOfOthersBefore(t *testing.T) {
 	run := func(priority, rows, open int) ledger.Waiting {
 		return ledger.Waiting{Priority: priority, Rows: rows, Open: open}
 	}
-	const fiveASecond = 200 * time.Millisecond
+	const interval = 200 * time.Millisecond
 	for _, test := range []struct {
 		why        string
 		run, other ledger.Waiting
@@ -26,7 +26,7 @@ func TestRowsOfOthersBefore(t *testing.T) {
 		{"many slices hardly notice a few rows", run(2, 50_000, 40_000), run(2, 2, 2), 2},
 		{"as much as they have to send", run(2, 50_000, 5_000), run(2, 3_000, 3_000), 300},
 	} {
-		if got := Before(test.run, test.other, fiveASecond); got != test.want {
+		if got := Before(test.run, test.other, interval); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.why, got, test.want)
 		}
 	}
