@@ -126,16 +126,25 @@ func (c *csvCommand) lookOut(ctx context.Context, stderr io.Writer, d desk, cand
 	return &o
 }
 
+// imported is what a program is told of a run that it enqueued.
+type imported struct {
+	Run        int64    `json:"run"`
+	Rows       int      `json:"rows"`
+	Skipped    int      `json:"skipped"`
+	Held       bool     `json:"held"`
+	Canary     *int32   `json:"canaryRows"` // null: the rows follow by themselves
+	Limit      string   `json:"maxFailures"`
+	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
+	Waits      string   `json:"waits,omitempty"` // why it gets no further now
+}
+
 func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary, o *cli.Outlook) error {
 	if c.Output == "json" {
-		return cli.WriteJSON(w, struct {
-			Run     int64  `json:"run"`
-			Rows    int    `json:"rows"`
-			Skipped int    `json:"skipped"`
-			Held    bool   `json:"held"`
-			Canary  *int32 `json:"canaryRows"` // null: the rows follow by themselves
-			Limit   string `json:"maxFailures"`
-		}{run, sum.Rows, sum.Skipped, c.Hold, c.Canary, c.MaxFailures.String()})
+		r := imported{Run: run, Rows: sum.Rows, Skipped: sum.Skipped, Held: c.Hold, Canary: c.Canary, Limit: c.MaxFailures.String()}
+		if o != nil {
+			r.ETASeconds, r.Waits = o.ETASeconds(), o.Waits(time.UTC)
+		}
+		return cli.WriteJSON(w, r)
 	}
 	pace, own, after := c.pace(sum.Rows, o)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
