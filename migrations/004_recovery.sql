@@ -57,25 +57,30 @@ BEGIN
 END
 $$;
 
--- Pauses an app, or all apps of its tenant, and tells them. wait is what Graph asked for, NULL when it named no time.
+DROP FUNCTION budget_strike(uuid, text, text, boolean, timestamptz, interval, double precision, boolean, boolean, text);
+
+-- Pauses an app, or all apps of its tenant, and tells them. wait is what Graph asked for, NULL when it named no time. It is
+-- counted from when the answer came, as far as that is known and can be true: this statement may come late.
 -- too_many: the rate was too high, so it falls; that the service is busy says nothing about the rate.
-CREATE OR REPLACE FUNCTION budget_strike(
+CREATE FUNCTION budget_strike(
     of_tenant uuid, of_app text, of_class text, whole_tenant boolean, slot timestamptz,
-    wait interval, jitter double precision, is_down boolean, too_many boolean, why text,
+    answered timestamptz, wait interval, jitter double precision, is_down boolean, too_many boolean, why text,
     OUT news boolean, OUT mine budget, OUT at timestamptz)
 LANGUAGE plpgsql AS $$
 DECLARE
     b budget;
     was budget;
+    since timestamptz;
 BEGIN
     PERFORM set_config('synchronous_commit', 'on', true);
     PERFORM FROM budget WHERE tenant = of_tenant AND (whole_tenant OR app = of_app) ORDER BY app, class FOR NO KEY UPDATE;
     at := clock_timestamp();
+    since := CASE WHEN answered BETWEEN at - interval '5 s' AND at THEN answered ELSE at END;
     FOR was IN SELECT * FROM budget WHERE tenant = of_tenant AND (whole_tenant OR app = of_app) ORDER BY app, class LOOP
-        b := budget_struck(was, slot, wait, jitter, is_down, why, at);
-        IF b.paused_since > was.paused_since AND b.class = of_class AND b.app <> '' AND too_many THEN
-            b.factor := budget_lower(b.factor, b.factor_at, at);
-            b.factor_at := greatest(at, b.paused_until);
+        b := budget_struck(was, slot, wait, jitter, is_down, why, since);
+        IF slot >= was.paused_until AND b.class = of_class AND b.app <> '' AND too_many THEN
+            b.factor := budget_lower(b.factor, b.factor_at, since);
+            b.factor_at := greatest(since, b.paused_until);
         END IF;
         IF b IS DISTINCT FROM was THEN
             b.revision := was.revision + 1;
@@ -86,7 +91,7 @@ BEGIN
         END IF;
         IF b.app = of_app AND b.class = of_class THEN
             mine := b;
-            news := b.paused_since > was.paused_since;
+            news := slot >= was.paused_until;
         END IF;
     END LOOP;
 END

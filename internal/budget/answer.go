@@ -70,7 +70,8 @@ func (l *Lane) Down(ctx context.Context, now time.Time, slot Slot) (pause Pause,
 
 func (l *Lane) strike(ctx context.Context, now time.Time, w blow) (pause Pause, news bool, err error) {
 	jitter := rand.Float64()
-	if !l.b.gate.strike(l.class, w, l.b.clock.toDB(now), jitter) {
+	w.at = later(l.b.clock.toDBAtLeast(now), w.slot)
+	if !l.b.gate.strike(l.class, w, jitter) {
 		return l.b.pause(l.b.gate.halted()), false, nil
 	}
 	l.b.voided(now)

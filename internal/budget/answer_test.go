@@ -63,6 +63,21 @@ func TestSuccessEndsTheCount(t *testing.T) {
 	}
 }
 
+// TestPauseCountsFromTheAnswer tells that a database which is slow to hear of it makes a pause no longer.
+func TestPauseCountsFromTheAnswer(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	b := o.open(o.cfg)
+	slot := o.slot(b.Writes)
+	pass(t, time.Until(slot.At))
+	answered := time.Now()
+	pass(t, time.Second) // it was busy, say
+	pause, news, err := b.Writes.Throttled(t.Context(), answered, slot, budget.Throttle{Wait: time.Minute})
+	if over := pause.Until.Sub(answered) - time.Minute; over < 0 || over > 500*time.Millisecond || !news || err != nil {
+		t.Errorf("%s longer than asked, news: %v, %v", over, news, err)
+	}
+}
+
 // TestPauseOfTheTenant tells that it holds for its other apps, also for one that comes later.
 func TestPauseOfTheTenant(t *testing.T) {
 	t.Parallel()

@@ -125,6 +125,9 @@ func TestClockNeverMapsTooEarly(t *testing.T) {
 		if got, want := c.toLocal(db(time.Minute)).Sub(instant(time.Minute)), ms(step.late); got != want {
 			t.Errorf("exchange %d: mapped %s late, want %s", i, got, want)
 		}
+		if got := c.toDBAtLeast(instant(time.Minute)); got.Before(db(time.Minute)) || got.Sub(db(time.Minute)) > 30*time.Millisecond {
+			t.Errorf("exchange %d: an instant that is %s is taken for %s", i, db(time.Minute), got)
+		}
 	}
 	// The database's clock is set back by five seconds.
 	c.observe(instant(ms(20_100)), instant(ms(20_104)), db(ms(15_101)))

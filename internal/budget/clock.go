@@ -17,7 +17,8 @@ const anchorAge = 10 * time.Second
 // was: the database read its clock before its answer came.
 type clock struct {
 	mu        sync.Mutex
-	local, db time.Time // the same instant on both
+	local, db time.Time     // the same instant on both
+	within    time.Duration // how much earlier the database's may have been read
 	roundTrip time.Duration
 	heard     time.Time // when the database last said how things stand
 }
@@ -29,7 +30,7 @@ func (c *clock) observe(begun, ended, db time.Time) {
 	defer c.mu.Unlock()
 	mapped := c.local.Add(db.Sub(c.db))
 	if c.local.IsZero() || mapped.After(ended) || mapped.Before(begun) || ended.Sub(c.local) > anchorAge {
-		c.local, c.db = ended, db
+		c.local, c.db, c.within = ended, db, ended.Sub(begun)
 	}
 	trip := ended.Sub(begun)
 	// Quickly up, slowly down.
@@ -49,6 +50,14 @@ func (c *clock) toDB(local time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.db.Add(local.Sub(c.local)).Truncate(time.Microsecond)
+}
+
+// toDBAtLeast is toDB for what must not be taken for earlier than it was.
+func (c *clock) toDBAtLeast(local time.Time) time.Time {
+	at := c.toDB(local)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return at.Add(c.within + time.Microsecond).Truncate(time.Microsecond)
 }
 
 // lead is how long after it is asked for the first slot may lie.

@@ -111,6 +111,7 @@ func (b *Budget) tell(ctx context.Context) {
 // retell tells of a pause that has lasted for a while.
 func (b *Budget) retell(ctx context.Context, class string, w blow, left time.Duration) {
 	late := w
+	late.at = time.Time{} // what is left counts from now
 	if w.wait > 0 {
 		late.wait = max(left, time.Microsecond)
 	}

@@ -333,14 +333,22 @@ func (s *tale) strike(app, class string) string {
 	}
 	jitter := s.random.Float64()
 	var news bool
-	s.scan(`SELECT news, at FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		[]any{s.tenant, app, class, b.tenant, b.slot, wait, jitter, b.down, b.tooMany, b.reason}, &news, &s.at)
+	var now time.Time
+	s.scan(`SELECT clock_timestamp()`, nil, &now)
+	// Not known; a moment ago; longer ago than can be; still to come.
+	b.at = []time.Time{{}, now.Add(-time.Second), now.Add(-10 * time.Second), now.Add(time.Minute)}[s.random.IntN(4)]
+	s.scan(`SELECT news, at FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		[]any{s.tenant, app, class, b.tenant, b.slot, known(b.at), wait, jitter, b.down, b.tooMany, b.reason}, &news, &s.at)
+	since := s.at
+	if b.at.Equal(now.Add(-time.Second)) {
+		since = b.at
+	}
 	for key, r := range s.rows {
 		a, c, _ := cutKey(key)
 		if a != app && !b.tenant {
 			continue
 		}
-		after, isNews := r.struck(b, a != "" && c == class, s.at, jitter)
+		after, isNews := r.struck(b, a != "" && c == class, since, jitter)
 		if *r = after; a == app && c == class && isNews != news {
 			s.t.Errorf("news: got %v, want %v", news, isNews)
 		}

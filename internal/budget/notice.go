@@ -47,10 +47,10 @@ func (n *notice) adopt(h halt) (moved bool) {
 }
 
 // strike takes note of a pause at once. It reports whether there is anything to tell.
-func (n *notice) strike(class string, w blow, at time.Time, jitter float64) (worth bool) {
+func (n *notice) strike(class string, w blow, jitter float64) (worth bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	after, news := n.halt.struck(w, at, jitter)
+	after, news := n.halt.struck(w, w.at, jitter)
 	if !news && !after.Until.After(n.halt.Until) && after.Down == n.halt.Down {
 		return false
 	}

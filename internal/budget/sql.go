@@ -76,7 +76,7 @@ func known(t time.Time) *time.Time {
 const strikeSQL = `
 SELECT news, at,
        (mine).revision, (mine).paused_since, (mine).paused_until, (mine).asked, (mine).down, (mine).strikes, (mine).reason
-FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+FROM budget_strike($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 // strike tells the database of an answer that asks for a pause.
 func (b *Budget) strike(ctx context.Context, class string, w blow, jitter float64) (h halt, news bool, err error) {
@@ -86,7 +86,7 @@ func (b *Budget) strike(ctx context.Context, class string, w blow, jitter float6
 		wait = &whole
 	}
 	err = b.exchange(ctx, func(ctx context.Context, conn *pgx.Conn) (at time.Time, err error) {
-		err = conn.QueryRow(ctx, strikeSQL, b.tenant, b.app, class, w.tenant, w.slot, wait, jitter, w.down, w.tooMany, w.reason).
+		err = conn.QueryRow(ctx, strikeSQL, b.tenant, b.app, class, w.tenant, w.slot, known(w.at), wait, jitter, w.down, w.tooMany, w.reason).
 			Scan(&news, &at, &h.Revision, &h.Since, &h.Until, &h.Asked, &h.Down, &h.Strikes, &h.Reason)
 		return at, err
 	})

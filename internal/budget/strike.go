@@ -19,6 +19,7 @@ type halt struct {
 // blow is what one answer says of the tenant.
 type blow struct {
 	slot   time.Time     // of its request, on the database's clock
+	at     time.Time     // when it came, on that clock and not too early; zero: not known
 	wait   time.Duration // what Graph asked for; 0 when it named no time
 	tenant bool          // it is meant for all apps of the tenant
 	down   bool          // nothing gets through
