@@ -226,8 +226,12 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 			b.rows.put(waitingRow{c.Row, claimedAt.Add(busyWait)})
 		case ledger.Claimed:
 			b.flying++
-			f := flight{box: b, claim: c, claimedAt: claimedAt, slot: b.slots[0], canary: b.canary.pending}
-			b.slots = b.slots[1:]
+			f := flight{box: b, claim: c, claimedAt: claimedAt, canary: b.canary.pending}
+			if c.Doubt {
+				go f.resolve(ctx)
+				continue
+			}
+			f.slot, b.slots = b.slots[0], b.slots[1:]
 			go f.fly(ctx)
 		case ledger.Superseded, ledger.Settled:
 		}

@@ -56,21 +56,31 @@ func (f *flight) fly(ctx context.Context) {
 	}
 	f.pace(ctx, f.w.budget.Writes, f.slot, x)
 	v := f.weigh(ctx, x)
-	recorded, ok := f.w.recorder.Record(eventOf(f.claim, f.run.ID, x, v))
 	r := report{claim: f.claim, problem: x.Problem(), stop: v.stop, failed: v.canaryFailed}
-	switch {
-	case !ok || recorded.Late || recorded.Refused != nil:
-		r.kind = lost
-	case recorded.Settled:
-		r.kind, r.outcome, r.readBack = settled, v.settles, v.readBack
-	default:
+	switch r.kind = f.record(eventOf(f.claim, f.run.ID, x, v)); r.kind {
+	case settled:
+		r.outcome, r.readBack = v.settles, v.readBack
+	case comesAgain:
 		f.claim.Row.Past = f.claim.Row.Past.Then(ledger.Past{Last: v.outcome, Spared: v.spared, Headers: x.KeptHeaders()}, x.Status)
-		r.kind, r.again = comesAgain, v.again
+		r.again = v.again
+	case unsent, lost:
 	}
 	if v.renew && r.stop == "" {
 		r.stop = f.renew(ctx, x)
 	}
 	f.reports <- r
+}
+
+// record has an event recorded, and says what that made of the row.
+func (f *flight) record(e ledger.Event) reportKind {
+	recorded, ok := f.w.recorder.Record(e)
+	switch {
+	case !ok || recorded.Late || recorded.Refused != nil:
+		return lost
+	case recorded.Settled:
+		return settled
+	}
+	return comesAgain
 }
 
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops or the run
@@ -80,7 +90,13 @@ func (f *flight) mayLeave(ctx context.Context) bool {
 		return false
 	}
 	now := time.Now()
-	return f.w.budget.Writes.Due(f.slot, now) && now.Sub(f.claimedAt) < ledger.StartWithin
+	return f.w.budget.Writes.Due(f.slot, now) && passed(f.claimedAt, now) < ledger.StartWithin
+}
+
+// passed is the time between two instants by the clock that says more: the monotonic one stands still while the machine
+// sleeps, and the claim does not; the other one may be set back.
+func passed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // await waits for an instant; false: the worker stops.

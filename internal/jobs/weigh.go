@@ -43,17 +43,25 @@ func (r reading) found() bool { return r.known || r.Outcome() == graph.Rejected 
 
 // read reads the row's status once, on the read budget. It is an attempt of its own, which v keeps for the record.
 func (f *flight) read(ctx context.Context, v *verdict) reading {
+	id := uuid.New()
+	r := f.get(ctx, id)
+	if r.Sent {
+		v.reads = append(v.reads, readingOf(f.claim, f.run.ID, id, r.Exchange))
+	}
+	return r
+}
+
+// get makes the one request of a read; it is the zero reading if none was made.
+func (f *flight) get(ctx context.Context, id uuid.UUID) reading {
 	slot, ok := f.readSlot(ctx)
 	if !ok {
 		return reading{}
 	}
-	id := uuid.New()
 	x, present, err := f.w.client.Get(ctx, f.claim.Row.Target, id)
 	if !x.Sent {
 		return reading{}
 	}
 	f.pace(ctx, f.w.budget.Reads, slot, x)
-	v.reads = append(v.reads, readingOf(f.claim, f.run.ID, id, x))
 	return reading{Exchange: x, present: present, known: err == nil && x.Outcome() == graph.Applied}
 }
 

@@ -10,7 +10,6 @@ import (
 	"graphpatch/internal/budget"
 	"graphpatch/internal/graphsim"
 	"graphpatch/internal/ledger"
-	"graphpatch/internal/postgres"
 	"graphpatch/internal/userstatus"
 )
 
@@ -165,37 +164,6 @@ func TestReleaseOfARunOnHold(t *testing.T) {
 	}
 	k.await(run, ledger.Finished)
 	k.checkBooks(run, 1500)
-}
-
-// A worker was killed with rows in flight, and its job still counts as running: the next one takes both over.
-func TestWhatAKilledWorkerLeaves(t *testing.T) {
-	t.Parallel()
-	k := newKit(t, graphsim.Config{})
-	run := k.enqueue(100, userstatus.Compliant)
-	dead := ledger.New(k.newPool(postgres.LedgerConfig(2)), "dead")
-	r, err := dead.Run(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	open, err := dead.Open(t.Context(), r, 1, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := dead.Claim(t.Context(), r, wishes(open)); err != nil {
-		t.Fatal(err)
-	}
-	k.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '61 s', attempted_by = '{dead}' WHERE kind = 'slice'`)
-	k.exec(`UPDATE in_flight SET since = since - interval '91 s'`)
-	k.start(k.workerFor("alive", "token", fast))
-	if p := k.await(run, ledger.Finished); p.Applied != 100 || p.Unknown != 10 {
-		t.Errorf("got %+v", p)
-	}
-	if got := k.outcomes(run, 3); got != "unknown applied!" {
-		t.Errorf("a row in flight at the kill: got %q", got)
-	}
-	if got := k.outcomes(run, 50); got != "applied!" {
-		t.Errorf("a row that was not: got %q", got)
-	}
 }
 
 // Somebody deleted the jobs: a run without progress gets them anew.

@@ -35,6 +35,8 @@ type Claim struct {
 	Wish
 	Fate Fate
 	Send userstatus.Wanted // what to send: without the properties that newer updates ask for
+	// Doubt says that it is not known what became of an earlier attempt, and that nobody has read the status since.
+	Doubt bool
 }
 
 // Claim puts rows of one run in flight, before their requests leave. It returns a Claim for each wish, in their order,
@@ -72,6 +74,7 @@ func (l *Ledger) Claim(ctx context.Context, run Run, wishes []Wish) (claims []Cl
 type look struct {
 	ID      uuid.UUID
 	Settled bool
+	Doubt   bool
 	Newer   userstatus.Properties // asked for by newer updates of the target
 	By      *int64                // the newest run among them
 }
@@ -94,11 +97,16 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 	// Newer: later in (run, row), and it will be sent, or something of it may have reached Graph. A held or cancelled
 	// run supersedes nothing; neither do the rows behind a canary's, nor one that Graph rejected or that was itself superseded.
 	batch.Queue(`
-		SELECT f.client_request_id,
-		       EXISTS (SELECT FROM audit_event e WHERE e.run = f.run AND e.row = f.row AND e.final),
-		       coalesce(newer.asks, 0), newer.run
+		SELECT f.client_request_id, coalesce(own.settled, false),
+		       coalesce(own.lost > coalesce(own.read, '-infinity'), false), coalesce(newer.asks, 0), newer.run
 		FROM unnest($2::uuid[], $3::uuid[]) AS w (target, id)
 		JOIN in_flight f ON f.target = w.target AND f.client_request_id = w.id
+		LEFT JOIN LATERAL (
+			SELECT bool_or(e.final) AS settled, max(e.recorded_at) FILTER (WHERE e.outcome = 'unknown') AS lost,
+			       max(e.recorded_at) FILTER (WHERE e.method = 'GET' AND e.outcome <> 'throttled') AS read
+			FROM audit_event e
+			WHERE e.run = f.run AND e.row = f.row
+		) own ON true
 		LEFT JOIN LATERAL (
 			SELECT bit_or(n.asks) AS asks, max(n.run) AS run
 			FROM status_update n
@@ -152,7 +160,7 @@ func (l *Ledger) decide(ctx context.Context, tx pgx.Tx, run Run, looked []look, 
 				Error: fmt.Sprintf("run %d asks for the same status since", *k.By),
 			})
 		default:
-			c.Fate, c.Send = Claimed, c.Row.Wanted.Only(left)
+			c.Fate, c.Send, c.Doubt = Claimed, c.Row.Wanted.Only(left), k.Doubt
 		}
 	}
 	if err := unclaim(ctx, tx, settled); err != nil {
