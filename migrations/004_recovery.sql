@@ -11,8 +11,14 @@ COMMENT ON COLUMN budget.factor_at IS 'When the factor began to hold: after a 42
 CREATE OR REPLACE FUNCTION budget_factor(factor double precision, factor_at timestamptz, at timestamptz) RETURNS double precision
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN factor >= 1 THEN 1 WHEN t < 0 THEN factor
-        ELSE least(1, factor / 0.8 * (1 + 0.2 * (t / 60 - 1) * (t / 60 - 1) * (t / 60 - 1))) END
+        ELSE least(1, factor / 0.9 * (1 + 0.1 * (t / 60 - 1) * (t / 60 - 1) * (t / 60 - 1))) END
     FROM (SELECT (extract(epoch FROM at - factor_at - interval '20 s') * 1000000)::double precision / 1000000 AS t) after
+$$;
+
+-- The factor after Graph showed that the rate is too high. Not by more, because it shows only where it lies.
+CREATE OR REPLACE FUNCTION budget_lower(factor double precision, factor_at timestamptz, at timestamptz) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(0.05, 0.9 * budget_factor(factor, factor_at, at))
 $$;
 
 -- Takes a range of slots, in the row of the app and in the one of its tenant, if there is one. No more than a lease

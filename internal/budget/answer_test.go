@@ -27,7 +27,7 @@ func TestOneBurstIsOneStrike(t *testing.T) {
 			t.Errorf("%s: %+v", class, s)
 		}
 	}
-	if got := o.standing("app", "write").Factor; got != 0.8 {
+	if got := o.standing("app", "write").Factor; got != 0.9 {
 		t.Errorf("the factor is %g", got)
 	}
 	if got := o.standing("app", "read").Factor; got != 1 {

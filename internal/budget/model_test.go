@@ -157,7 +157,7 @@ func TestFactorStory(t *testing.T) {
 	noon := time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 	factor, since := lowerFactor(1, time.Unix(0, 0), noon), noon
 	for _, step := range []struct{ seconds, want float64 }{
-		{0, 0.8}, {20, 0.8}, {35, 0.915625}, {50, 0.975}, {65, 0.996875}, {80, 1}, {1e6, 1},
+		{0, 0.9}, {20, 0.9}, {35, 0.9578125}, {50, 0.9875}, {65, 0.9984375}, {80, 1}, {1e6, 1},
 	} {
 		got := factorAt(factor, since, noon.Add(time.Duration(step.seconds*float64(time.Second))))
 		if math.Abs(got-step.want) > 1e-9 {
@@ -165,13 +165,13 @@ func TestFactorStory(t *testing.T) {
 		}
 	}
 	// Beyond where it fell from it grows faster and faster.
-	for _, step := range []struct{ seconds, want float64 }{{80, 0.5}, {110, 0.5125}, {140, 0.6}, {170, 0.8375}, {200, 1}} {
-		got := factorAt(0.4, since, noon.Add(time.Duration(step.seconds*float64(time.Second))))
+	for _, step := range []struct{ seconds, want float64 }{{80, 0.5}, {110, 0.50625}, {140, 0.55}, {170, 0.66875}, {200, 0.9}, {220, 1}} {
+		got := factorAt(0.45, since, noon.Add(time.Duration(step.seconds*float64(time.Second))))
 		if math.Abs(got-step.want) > 1e-9 {
 			t.Errorf("after %.1f s: got %g of 0.5, want %g", step.seconds, got, step.want)
 		}
 	}
-	for range 20 {
+	for range 30 {
 		factor = lowerFactor(factor, noon, noon)
 	}
 	if factor != leastFactor {

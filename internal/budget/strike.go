@@ -65,7 +65,7 @@ func (h halt) through(slot time.Time) halt {
 // CUBIC (RFC 9438): quickly back to near where it fell from, a while there, because that was too much when last tried, then
 // beyond, faster and faster. So one app that shares the tenant costs a few 429s an hour, and one that has gone, minutes.
 const (
-	lowered   = 0.8
+	lowered   = 0.9
 	heldFor   = 20 * time.Second // Graph's window: only then has what was sent before left it
 	backAfter = 60.0             // seconds
 )
