@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ type box struct {
 	cut     bool          // the slice has more rows, behind the canary's
 	halted  chan struct{} // closed: the run stands still, and what has not left yet does not leave
 	halt    func()        // closes it, once
+	yields  atomic.Bool   // a run of a higher priority is at work, so that no more slots are taken
 	waiting string        // what the run is said to wait for
 	flying  int           // claimed and not yet reported
 	lost    bool          // of some row it is not known what was recorded
@@ -150,6 +152,11 @@ func (b *box) step(ctx context.Context, now time.Time) (wake time.Time, err erro
 
 // takeSlots has up to so many slots taken of which the first comes soon; otherwise it returns when to look again.
 func (b *box) takeSlots(ctx context.Context, now time.Time, most int) (wake time.Time) {
+	if b.yields.Load() {
+		b.w.budget.Writes.GiveBack(b.slots)
+		b.slots = nil
+		return now.Add(watchEvery)
+	}
 	b.slots = slices.DeleteFunc(b.slots, func(s budget.Slot) bool { return s.At.Before(now) })
 	if len(b.slots) == 0 {
 		var err error

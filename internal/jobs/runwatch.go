@@ -8,8 +8,9 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// runWatch tells the boxes of a process when their runs no longer run. A claim would tell as well, but rows that were claimed
-// up to a second ahead of their slots would still be sent, and a box whose rows all wait makes no claim.
+// runWatch tells the boxes of a process when their runs no longer run, and when a run of a higher priority does. Of the
+// former a claim would tell as well, but rows that were claimed up to a second ahead of their slots would still be sent, and a
+// box whose rows all wait makes no claim.
 type runWatch struct {
 	ledger *ledger.Ledger
 	ctx    context.Context //nolint:containedctx // of the goroutine, which close ends
@@ -69,10 +70,10 @@ func (w *runWatch) look() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(w.ctx, time.Second)
-		standing, err := w.ledger.NotRunning(ctx, runs)
+		turns, err := w.ledger.Turns(ctx, runs)
 		cancel()
 		if err == nil { // otherwise the next look tells: without a database nobody can hold a run
-			w.halt(standing)
+			w.take(turns)
 		}
 	}
 }
@@ -92,11 +93,13 @@ func (w *runWatch) runs() (runs []int64, ok bool) {
 	return runs, w.looking
 }
 
-func (w *runWatch) halt(standing map[int64]bool) {
+func (w *runWatch) take(turns map[int64]ledger.Turn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for b := range w.boxes {
-		if standing[b.run.ID] {
+		turn := turns[b.run.ID]
+		b.yields.Store(turn.Yields)
+		if turn.Stands {
 			b.halt()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -178,16 +179,32 @@ func (l *Ledger) HasRunning(ctx context.Context, tenant uuid.UUID) (bool, error)
 	return running, nil
 }
 
-// NotRunning returns those of the runs that stand still or have ended.
-func (l *Ledger) NotRunning(ctx context.Context, runs []int64) (map[int64]bool, error) {
-	rows, err := l.pool.Query(ctx, `SELECT id FROM run WHERE id = ANY ($1) AND state <> 'running'`, runs)
+// Turn is whether a run may send now.
+type Turn struct {
+	Stands bool // it stands still, or has ended
+	Yields bool // a run of the tenant with a higher priority makes progress
+}
+
+// progressing is how long ago the last answer to a run came that is at work. One whose rows all wait to come again keeps
+// nobody from sending.
+const progressing = 2 * time.Second
+
+// Turns returns whose turn it is among runs and those of higher priorities.
+func (l *Ledger) Turns(ctx context.Context, runs []int64) (map[int64]Turn, error) {
+	rows, err := l.pool.Query(ctx, `
+		SELECT r.id, r.state <> 'running', EXISTS (
+			SELECT FROM run other JOIN run_count c ON c.run = other.id
+			WHERE other.tenant = r.tenant AND other.state = 'running' AND other.priority < r.priority
+			  AND c.settled < c.rows AND c.progress_at > clock_timestamp() - make_interval(secs => $2))
+		FROM run r WHERE r.id = ANY ($1)`, runs, progressing.Seconds())
 	if err != nil {
-		return nil, fmt.Errorf("look for runs that stand still: %w", err)
+		return nil, fmt.Errorf("look whose turn it is: %w", err)
 	}
-	standing := map[int64]bool{}
+	turns := map[int64]Turn{}
 	var id int64
-	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { standing[id] = true; return nil }); err != nil {
-		return nil, fmt.Errorf("look for runs that stand still: %w", err)
+	var turn Turn
+	if _, err := pgx.ForEachRow(rows, []any{&id, &turn.Stands, &turn.Yields}, func() error { turns[id] = turn; return nil }); err != nil {
+		return nil, fmt.Errorf("look whose turn it is: %w", err)
 	}
-	return standing, nil
+	return turns, nil
 }
