@@ -95,6 +95,8 @@ func (d *Database) poolSettings(cfg PoolConfig) (*pgxpool.Config, error) {
 		settings.PingTimeout = pingTimeout
 	}
 	params := settings.ConnConfig.RuntimeParams
+	// Whoever locks and then looks needs a snapshot that is younger than the lock, whatever the database has as its default.
+	params["default_transaction_isolation"] = "read committed"
 	maps.Copy(params, cfg.Params)
 	params["application_name"] = d.application
 	if cfg.Name != "" {

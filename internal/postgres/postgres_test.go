@@ -59,24 +59,36 @@ func TestPool(t *testing.T) {
 	if db.Embedded || !embedded.Embedded {
 		t.Errorf("embedded: got %v and %v, want false and true", db.Embedded, embedded.Embedded)
 	}
-	type state struct{ Name, Plans, Seqscan, JIT, Commit string }
+	conn, err := connect(t.Context(), embedded.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `ALTER SYSTEM SET default_transaction_isolation = 'repeatable read'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `SELECT pg_reload_conf()`); err != nil {
+		t.Fatal(err)
+	}
+	type state struct{ Name, Plans, Seqscan, JIT, Commit, Isolation string }
 	const query = `SELECT current_setting('application_name'), current_setting('plan_cache_mode'),
-		current_setting('enable_seqscan'), current_setting('jit'), current_setting('synchronous_commit')`
+		current_setting('enable_seqscan'), current_setting('jit'), current_setting('synchronous_commit'),
+		current_setting('default_transaction_isolation')`
 	for _, tt := range []struct {
 		cfg  PoolConfig
 		size int32
 		want state
 	}{
-		{PoolConfig{}, 3, state{"worker", "auto", "on", "on", "on"}},
-		{PoolConfig{Name: "budget", MaxConns: 2, Params: map[string]string{"synchronous_commit": "off"}}, 2, state{"worker budget", "auto", "on", "on", "off"}},
-		{LedgerConfig(5), 5, state{"worker ledger", "force_generic_plan", "off", "off", "on"}},
+		{PoolConfig{}, 3, state{"worker", "auto", "on", "on", "on", "read committed"}},
+		{PoolConfig{Name: "budget", MaxConns: 2, Params: map[string]string{"synchronous_commit": "off"}}, 2, state{"worker budget", "auto", "on", "on", "off", "read committed"}},
+		{LedgerConfig(5), 5, state{"worker ledger", "force_generic_plan", "off", "off", "on", "read committed"}},
 	} {
 		pool, err := db.Pool(t.Context(), tt.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got state
-		err = pool.QueryRow(t.Context(), query).Scan(&got.Name, &got.Plans, &got.Seqscan, &got.JIT, &got.Commit)
+		err = pool.QueryRow(t.Context(), query).Scan(&got.Name, &got.Plans, &got.Seqscan, &got.JIT, &got.Commit, &got.Isolation)
 		size := pool.Config().MaxConns
 		pool.Close()
 		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" || size != tt.size {
