@@ -12,11 +12,12 @@ import (
 // closed says until when nothing can be sent: Graph asked everybody to wait, nothing gets through, or there is no token.
 // The zero time: something can. What the budget does not show is said of the run, for whoever looks at it.
 func (b *box) closed(ctx context.Context, now time.Time) (until time.Time, err error) {
-	if pause, paused := b.w.budget.Paused(now); paused {
+	// What lies after the pause is taken and claimed before its end, otherwise its first slots are lost.
+	if pause, paused := b.w.budget.Paused(now); paused && pause.Until.Sub(now) > ahead {
 		if pause.Down {
 			err = b.says(ctx, fmt.Sprintf("nothing gets through to Graph since %s; it is tried again, at longest every 5 minutes", clock(pause.Since)))
 		}
-		return b.until(pause.Until), err
+		return b.until(pause.Until.Add(-ahead)), err
 	}
 	limited, cancel := context.WithDeadline(ctx, b.ends)
 	defer cancel()
