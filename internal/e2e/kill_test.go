@@ -11,7 +11,7 @@ import (
 
 // faultsAmongKills are what goes wrong besides the kills; none of it is a row's fault.
 var faultsAmongKills = []string{
-	"--latency=100ms", "--fault=429:method=PATCH:after=120:first=2", "--fault=503:method=PATCH:after=200:first=1",
+	"--latency=100ms", "--fault=429:method=PATCH:after=120:first=1", "--fault=503:method=PATCH:after=200:first=1",
 	"--fault=500:2%:method=PATCH", "--fault=reset:2%:method=PATCH",
 }
 
@@ -108,7 +108,7 @@ func (k *killing) checkKills(run string, rows int) {
 func TestWorkersKilled(t *testing.T) {
 	t.Parallel()
 	const rows, kills = 600, 3
-	k := newKilling(t, 3, "1000/20s")
+	k := newKilling(t, 3, "1200/20s")
 	run := k.enqueue(rows)
 	struck := 0
 	for n := 1; n <= kills; n++ {
