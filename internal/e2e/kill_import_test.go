@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// enqueue is killed at instants spread over its whole duration: all of the import is there or nothing, and the same file
+// enqueue is killed at instants spread from its start to beyond its usual end: all of the import is there or nothing, and the same file
 // can be imported unless it had come in.
 func TestEnqueueKilled(t *testing.T) {
 	t.Parallel()
@@ -22,7 +22,7 @@ func TestEnqueueKilled(t *testing.T) {
 		before := b.count(`SELECT count(*) FROM run`)
 		file := k.sample(rows - instants - i) // each its own, so that none is a repetition
 		p := k.start(nil, "enqueue", "csv", file)
-		k.pass(whole * time.Duration(i) / (instants - 1))
+		k.pass(whole * 3 / 2 * time.Duration(i) / (instants - 1))
 		if p.end(syscall.SIGKILL) == -1 {
 			killed++
 		}
@@ -44,8 +44,8 @@ func TestEnqueueKilled(t *testing.T) {
 		}
 	}
 	b.checkWhole()
-	if killed < instants/2 {
-		t.Errorf("only %d of %d imports were killed before they had ended", killed, instants)
+	if killed == 0 {
+		t.Error("no import was killed before it had ended")
 	}
 	t.Logf("an import takes %s; of %d, %d were killed before their end, %d had come in", whole.Round(time.Millisecond), instants, killed, came)
 }

@@ -86,7 +86,8 @@ func (k *killing) age() {
 }
 
 // checkKills holds what is written down against the kills: what was in flight at one has an event; unknown are only
-// requests of the dead, so no row of a living worker was taken away from it; and every row is applied.
+// requests of the dead, so no row of a living worker was taken away from it; no more was sent again than was in flight; and
+// every row is applied.
 func (k *killing) checkKills(run string, rows int) {
 	k.tb.Helper()
 	for id := range k.flying {
@@ -99,6 +100,10 @@ func (k *killing) checkKills(run string, rows int) {
 	}
 	if n := k.books.count(`SELECT applied FROM run_count WHERE run = $1`, run); n != rows {
 		k.tb.Errorf("%d rows are applied, want %d", n, rows)
+	}
+	nothing := k.books.count(`SELECT count(*) FROM audit_event WHERE method = 'PATCH' AND NOT final`)
+	if sent := len(patches(k.kit, k.root)); sent > rows+nothing+len(k.flying) {
+		k.tb.Errorf("Graph saw %d updates of %d rows, of which %d came to nothing and %d were in flight at a kill", sent, rows, nothing, len(k.flying))
 	}
 	checkBooks(k.kit, k.root, run, rows)
 }
