@@ -45,6 +45,10 @@ fmt: ## format the code
 bench: deps ## run the benchmarks (BENCH=pattern, BENCH_PACKAGES=packages)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 3h $(BENCH_PACKAGES)
 
+.PHONY: chaos
+chaos: deps ## break things for some minutes each and count what is lost
+	GRAPHPATCH_CHAOS=1 go test -run Chaos -v -timeout 40m ./internal/e2e
+
 .PHONY: fuzz
 fuzz: ## run each fuzz test for a while (FUZZ_TIME=20s, FUZZ=pattern)
 	@FUZZ_TIME='$(FUZZ_TIME)' FUZZ='$(FUZZ)' scripts/fuzz
