@@ -13,7 +13,6 @@ func TestEnqueueKilled(t *testing.T) {
 	t.Parallel()
 	const rows, instants = 10_000, 12
 	k, db := newTestKit(t)
-	k.env["GORACE"] = "atexit_sleep_ms=0" // otherwise most instants would fall into the second for which the race detector delays the end
 	b := books{k, db.Conn(t)}
 	k.ok("enqueue", "csv", k.sample(rows)) // the first finds everything cold, and would take longer than those to come
 	whole := k.ok("enqueue", "csv", k.sample(rows-1)).wall
