@@ -37,7 +37,8 @@ func (r *resultRow) scan(rows pgx.Rows) error {
 }
 
 // query returns rows with their events in the order of rows. Both tables have an index in that order, so nothing is sorted and
-// nothing gathered, whatever the number of rows. u, e and f have one run, thus one partition.
+// nothing gathered, whatever the number of rows. Each of them has the run as a constant, else it would be looked up anew for
+// every row.
 func (f *ResultFilter) query(unsettled string) (sql string, args []any) {
 	sql = `
 		SELECT u.row, u.line, u.device_configuration_id, u.user_status_id, u.certificate_id,
@@ -49,7 +50,7 @@ func (f *ResultFilter) query(unsettled string) (sql string, args []any) {
 	where := ` WHERE u.run = $1`
 	if len(f.Outcomes) > 0 {
 		args = append(args, f.Outcomes)
-		settled := `JOIN audit_event f ON f.run = u.run AND f.row = u.row AND f.final AND f.run = $1 `
+		settled := `JOIN audit_event f ON f.run = $1 AND f.row = u.row AND f.final `
 		if slices.Contains(f.Outcomes, unsettled) {
 			sql += `LEFT ` + settled
 			where += ` AND (f.row IS NULL OR f.outcome = ANY ($2))`
@@ -58,13 +59,15 @@ func (f *ResultFilter) query(unsettled string) (sql string, args []any) {
 			where += ` AND f.outcome = ANY ($2)`
 		}
 	}
-	sql += `LEFT JOIN audit_event e ON e.run = u.run AND e.row = u.row AND e.run = $1` + where + ` ORDER BY u.row`
+	sql += `LEFT JOIN audit_event e ON e.run = $1 AND e.row = u.row` + where + ` ORDER BY u.row`
 	return sql, args
 }
 
-// inOrder keeps the planner from what needs memory or space by the number of rows: it would hash or sort if that seemed cheaper.
+// inOrder leaves the planner nothing but to walk along one index and look up the rest: whatever else seemed cheaper to it would
+// hold rows or sort them, by their number.
 const inOrder = `SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_hashjoin = off;
-	SET LOCAL enable_material = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`
+	SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off; SET LOCAL enable_memoize = off; SET LOCAL enable_bitmapscan = off;
+	SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`
 
 func streamResults(ctx context.Context, tx pgx.Tx, f *ResultFilter, d *Detail, cells *cells, each func(*Result) bool) error {
 	// As for events: leaving before the end must not read the rest.
