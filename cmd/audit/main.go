@@ -1,4 +1,4 @@
-// Command audit reads what happened: runs, one run, events. It changes nothing.
+// Command audit reads what happened: runs, one run, events, results. It changes nothing.
 package main
 
 import (

@@ -62,7 +62,7 @@ func values(body []byte) string {
 	return string(body)
 }
 
-// maxCell is how many characters of an added cell are written: enqueue csv takes no cell beyond 32,767, and no record beyond
+// maxCell is how many bytes of an added cell are written: enqueue csv takes no cell beyond 32,767, and no record beyond
 // 1 MiB.
 const maxCell = 8000
 
