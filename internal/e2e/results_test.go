@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -104,4 +105,38 @@ func TestRejectedRowsAreCorrectedAndEnqueuedAgain(t *testing.T) {
 	if got := columnOf(t, twice, "graphpatch_outcome_2"); slices.ContainsFunc(got, func(o string) bool { return o != "applied" }) {
 		t.Errorf("outcomes %q", got)
 	}
+}
+
+// A file that was enqueued with flags needs them again: they are told in a form that can be pasted into a shell.
+func TestResultsTellTheFlags(t *testing.T) {
+	t.Parallel()
+	k, _ := newTestKit(t)
+	k.simulator()
+	file := k.write("users.csv", "Kennung,Wer ist's,note\nu1,ada,x\nu2,,y\nu1,eve,z\n")
+	flags := []string{
+		"--map", "Kennung=userStatusId", "--map", "Wer ist's=userDisplayName", "--set", "deviceConfigurationId=c 'n' 1", "--set", "devicesCount=3",
+		"--empty-as", "null", "--on-duplicate", "last",
+	}
+	run := enqueued(k, k.ok("enqueue", append([]string{"csv", "--output=json", file}, flags...)...))
+	says(t, k.ok("worker", "--drain"), 0)
+	again := filepath.Join(k.dir, "again.csv")
+	_, told, found := strings.Cut(k.ok("audit", "results", run, "-o", again).stderr, "To enqueue it again it takes ")
+	if !found {
+		t.Fatal("no flags are told")
+	}
+	records, err := csv.NewReader(bytes.NewReader(readFile(t, again))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ outcome, after string }{
+		{"superseded", ""}, {"applied", `{"userDisplayName":null,"devicesCount":3,`}, {"applied", `{"userDisplayName":"eve","devicesCount":3,`},
+	} {
+		if got := records[i+1]; got[5] != want.outcome || !strings.HasPrefix(got[12], want.after) || (got[12] == "") != (want.after == "") {
+			t.Errorf("row %d: got %q, want %q", i+1, got, want)
+		}
+	}
+	shell := exec.CommandContext(t.Context(), "sh", "-c", filepath.Join(k.bin, "enqueue")+" csv "+again+" "+told)
+	shell.Env = k.environ()
+	// The same flags make the same content of it.
+	says(t, k.finish(shell), 2, "the same content was enqueued as run "+run)
 }

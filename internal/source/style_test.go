@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // givenBack is the text that a run can give back: what is written in the source's style, and what is kept as it stood.
-func givenBack(sum *Summary, cells [][]string, kept []string) string {
+func givenBack(sum *Summary, rows []userstatus.Row) string {
+	cells, kept := cellsOf(sum, rows)
 	w := sum.Style.Records(sum.Delimiter)
 	text := sum.Style.Header
 	if text == "" {
@@ -62,17 +64,14 @@ func TestStyle(t *testing.T) {
 			if diff := cmp.Diff(sum.Style, c.style); diff != "" {
 				t.Errorf("style (-got +want):\n%s", diff)
 			}
-			kept, keptRows := make([]string, len(rows)), 0
-			for i, row := range rows {
-				if len(row.Other) > len(sum.OtherColumns) {
-					kept[i] = row.Other[len(sum.OtherColumns)]
-					keptRows++
-				}
+			keptRows := 0
+			for _, row := range rows {
+				keptRows += len(row.Other) - len(sum.OtherColumns)
 			}
 			if keptRows != c.kept {
 				t.Errorf("%d rows are kept as they stood, want %d", keptRows, c.kept)
 			}
-			if diff := cmp.Diff(givenBack(sum, cellsOf(rows), kept), c.text); diff != "" {
+			if diff := cmp.Diff(givenBack(sum, rows), c.text); diff != "" {
 				t.Errorf("given back (-got +want):\n%s", diff)
 			}
 		})
@@ -87,23 +86,41 @@ func TestStyleAcrossBuffers(t *testing.T) {
 		fmt.Fprintf(&b, "s%d,c,error,\"%s\"\n", i, strings.Repeat("x,", i%1500))
 	}
 	sum, rows := load(t, of(t, b.String()))
-	kept := make([]string, len(rows))
 	for i, row := range rows {
 		if len(row.Other) > 1 {
 			t.Fatalf("row %d is kept as it stood: %.60q", i+1, row.Other[1])
 		}
 	}
-	if givenBack(sum, cellsOf(rows), kept) != b.String() {
+	if givenBack(sum, rows) != b.String() {
 		t.Error("another text is given back")
 	}
 }
 
-// cellsOf are the cells of rows that give id, deviceConfigurationId, status and a note.
-func cellsOf(rows []userstatus.Row) (cells [][]string) {
+// cellsOf puts the cells of rows back into their columns, and returns what is kept of each as it stood.
+func cellsOf(sum *Summary, rows []userstatus.Row) (cells [][]string, kept []string) {
 	for _, row := range rows {
-		u := row.Update
+		u, other := row.Update, row.Other
+		name, _ := u.Wanted.UserDisplayName.Get()
 		status, _ := u.Wanted.Status.Get()
-		cells = append(cells, []string{u.Target.StatusID, u.Target.ConfigurationID, string(status), row.Other[0]})
+		at, _ := u.Wanted.LastReportedDateTime.Get()
+		upn, _ := u.Wanted.UserPrincipalName.Get()
+		count := ""
+		if n, ok := u.Wanted.DevicesCount.Get(); ok {
+			count = strconv.Itoa(int(n))
+		}
+		known := map[string]string{
+			"deviceConfigurationId": u.Target.ConfigurationID, "userStatusId": u.Target.StatusID, "certificateId": u.Target.CertificateID,
+			"userDisplayName": name, "devicesCount": count, "status": string(status), "lastReportedDateTime": at.Given(), "userPrincipalName": upn,
+		}
+		record := make([]string, len(sum.Columns))
+		for i, column := range sum.Columns {
+			if _, ok := known[column]; ok {
+				record[i] = known[column]
+				continue
+			}
+			record[i], other = other[0], other[1:]
+		}
+		cells, kept = append(cells, record), append(kept, strings.Join(other, ""))
 	}
-	return cells
+	return cells, kept
 }
