@@ -54,22 +54,26 @@ func (c *resultsCommand) Run(ctx context.Context, streams cli.Streams) error {
 		return cli.Usage(err)
 	}
 	defer out.abandon()
-	return reading(ctx, c.Database, func(a *audit.Audit) error {
-		return a.Results(ctx, filter, func(d audit.Detail, results iter.Seq2[*audit.Result, error]) error {
-			note, err := readNote(d.Source)
-			if err != nil {
+	var d audit.Detail
+	var note *fileNote
+	rows := 0
+	err = reading(ctx, c.Database, func(a *audit.Audit) error {
+		return a.Results(ctx, filter, func(run audit.Detail, results iter.Seq2[*audit.Result, error]) (err error) {
+			d = run
+			if note, err = readNote(d.Source); err != nil {
 				return fmt.Errorf("run %d: read what it notes of its file: %w", d.ID, err)
 			}
-			rows, err := writeResults(out, c.table(note, streams.Out), results)
-			if err != nil {
-				return err
-			}
-			if err := out.keep(); err != nil {
-				return err
-			}
-			return c.tell(streams.Err, &d, note, rows)
+			rows, err = writeResults(out, c.table(note, streams.Out), results)
+			return err
 		})
 	})
+	if err != nil {
+		return err
+	}
+	if err := out.keep(); err != nil {
+		return err
+	}
+	return c.tell(streams.Err, &d, note, rows)
 }
 
 func (c *resultsCommand) table(note *fileNote, stdout io.Writer) *resultTable {

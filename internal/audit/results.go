@@ -73,6 +73,9 @@ func (e *NoFileError) Error() string {
 func (a *Audit) Results(ctx context.Context, f ResultFilter, write func(Detail, iter.Seq2[*Result, error]) error) error {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, a.pool, snapshot, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, patient); err != nil {
+			return err
+		}
 		d, err := readDetail(ctx, tx, f.Run)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -92,6 +95,9 @@ func (a *Audit) Results(ctx context.Context, f ResultFilter, write func(Detail, 
 		})
 	})
 }
+
+// patient lets whoever takes the rows take their time after the server has sent the last one: a person at a pager, a slow disk.
+const patient = `SET LOCAL idle_in_transaction_session_timeout = 0`
 
 // cells puts a row's cells back into their columns.
 type cells struct {

@@ -180,6 +180,29 @@ func TestResultsLeftEarly(t *testing.T) {
 	}
 }
 
+// A reader who stops for longer than a transaction may be idle loses nothing.
+func TestResultsTakenSlowly(t *testing.T) {
+	w := newWorld(t)
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""}, update{configuration, "s2", ""})
+	w.asFile(run)
+	w.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 300', current_database()); END $$`)
+	w.pool.Reset()
+	rows := 0
+	w.must(w.audit.Results(t.Context(), ResultFilter{Run: run}, func(_ Detail, results iter.Seq2[*Result, error]) error {
+		for _, err := range results {
+			if err != nil {
+				return err
+			}
+			rows++
+		}
+		w.exec(`SELECT pg_sleep(0.6)`)
+		return nil
+	}))
+	if rows != 2 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
 // gathers are the steps of a plan that hold rows in memory or on disk, or read all there are.
 var gathers = regexp.MustCompile(`(Sort|Hash|Merge|Materialize|Memoize|Gather|Bitmap|Seq Scan)[^\n]*`)
 
