@@ -82,7 +82,11 @@ func TestRejectedRowsAreCorrectedAndEnqueuedAgain(t *testing.T) {
 		}
 	}
 	// As it is, it loads without a flag; what it asks for is what was refused.
-	says(t, k.ok("enqueue", "csv", "--dry-run", again), 0, "300 rows")
+	dry := k.ok("enqueue", "csv", "--dry-run", again)
+	says(t, dry, 0, "300 rows")
+	if dry.stderr != "" {
+		t.Errorf("the added columns are taken for something: %s", dry.stderr)
+	}
 	corrected := regexp.MustCompile(`"wrong-\w+"`).ReplaceAll(text, []byte(`"right"`))
 	next := enqueued(k, k.ok("enqueue", "csv", "--output=json", k.write("corrected.csv", string(corrected))))
 	says(t, k.ok("worker", "--drain"), 0)
