@@ -75,7 +75,7 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	}
 	add("enqueued", v.time(d.CreatedAt)+" by "+d.Actor)
 	add("tenant", d.Tenant.String())
-	add("source", source(d.Detail))
+	add("source", sourceOf(d.Detail))
 	if d.Repeat > 0 {
 		add("again", fmt.Sprintf("the same content had been enqueued %s before", times(d.Repeat)))
 	}
@@ -128,8 +128,8 @@ func times(n int) string {
 	return number(n) + " times"
 }
 
-// source describes the file; of another kind of source it shows what was noted.
-func source(d *audit.Detail) string {
+// sourceOf describes the file; of another kind of source it shows what was noted.
+func sourceOf(d *audit.Detail) string {
 	var s struct {
 		File, SHA256, Encoding, Delimiter string
 		Bytes                             uint64

@@ -180,6 +180,7 @@ func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) le
 		Source: sourceNote{
 			File: in.name, SHA256: fmt.Sprintf("%x", sum.SHA256), Bytes: sum.Bytes, Encoding: sum.Encoding, Delimiter: string(sum.Delimiter),
 			Header: sum.Header, Columns: sum.Columns, OtherColumns: sum.OtherColumns, Skipped: sum.Skipped,
+			Style: sum.Style, Set: c.Set, EmptyAs: c.EmptyAs,
 		},
 	}
 }
@@ -195,6 +196,11 @@ type sourceNote struct {
 	Columns      []string `json:"columns"`
 	OtherColumns []int    `json:"otherColumns"`
 	Skipped      int      `json:"skipped,omitempty"`
+
+	Style source.Style `json:"style"`
+	// What the same rows need to be enqueued again, apart from the columns.
+	Set     map[string]string `json:"set,omitempty"`
+	EmptyAs string            `json:"emptyAs"`
 }
 
 // refused turns the refusals that a person can do something about into invalid input.

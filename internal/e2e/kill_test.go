@@ -87,7 +87,7 @@ func (k *killing) age() {
 
 // checkKills holds what is written down against the kills: what was in flight at one has an event; unknown are only
 // requests of the dead, so no row of a living worker was taken away from it; no more was sent again than was in flight; and
-// every row is applied.
+// every row is applied, or was read as wanted after an update whose answer died with its worker.
 func (k *killing) checkKills(run string, rows int) {
 	k.tb.Helper()
 	for id := range k.flying {
@@ -98,8 +98,13 @@ func (k *killing) checkKills(run string, rows int) {
 	if n := k.books.count(`SELECT count(*) FROM audit_event WHERE outcome = 'unknown' AND NOT worker = ANY($1)`, k.dead); n != 0 {
 		k.tb.Errorf("%d requests of living workers are named as unknown", n)
 	}
-	if n := k.books.count(`SELECT applied FROM run_count WHERE run = $1`, run); n != rows {
-		k.tb.Errorf("%d rows are applied, want %d", n, rows)
+	if n := k.books.count(`SELECT applied + unchanged FROM run_count WHERE run = $1`, run); n != rows {
+		k.tb.Errorf("%d rows are applied or found as wanted, want %d", n, rows)
+	}
+	alone := k.books.count(`SELECT count(*) FROM audit_event found WHERE outcome = 'unchanged' AND NOT EXISTS (
+		SELECT FROM audit_event lost WHERE lost.run = found.run AND lost.row = found.row AND lost.outcome = 'unknown')`)
+	if alone != 0 {
+		k.tb.Errorf("%d rows are said to be unchanged without an update whose answer was lost", alone)
 	}
 	nothing := k.books.count(`SELECT count(*) FROM audit_event WHERE method = 'PATCH' AND NOT final`)
 	if sent := len(patches(k.kit, k.root)); sent > rows+nothing+len(k.flying) {

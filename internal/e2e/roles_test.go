@@ -127,6 +127,7 @@ func TestEachRoleDoesItsPart(t *testing.T) {
 		t.Errorf("the reader sees %d events", len(all))
 	}
 	m.ok("audit", "runs")
+	m.ok("audit", "results", run, "-o", "-")
 	m.refused([]string{`GRANT graphpatch_enqueue TO "reader"`}, "enqueue", "hold", run)
 	m.refused([]string{`GRANT graphpatch_worker TO "reader"`}, "worker", "--drain")
 }

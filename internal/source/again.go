@@ -29,11 +29,12 @@ type second struct {
 	skipped  int
 	skip     func(BadRow) error
 	yield    func(*userstatus.Row) bool
+	written  *RecordWriter
 }
 
 // readAgain gives the good rows to yield and the bad ones to skip, and makes sure that they are what sum says.
 func (c *CSV) readAgain(ctx context.Context, sum *Summary, skip func(BadRow) error, yield func(*userstatus.Row) bool) error {
-	s := &second{csv: c, repeated: sum.repeated, skip: skip, yield: yield}
+	s := &second{csv: c, repeated: sum.repeated, skip: skip, yield: yield, written: sum.Style.Records(sum.Delimiter)}
 	now, err := c.read(ctx, s.visit)
 	switch {
 	case errors.Is(err, errEnough):
@@ -61,6 +62,9 @@ func (s *second) visit(r record) error {
 		return s.bad(r)
 	}
 	s.rows++
+	if !s.written.wrote(r.text, r.cells) {
+		r.row.Other = append(r.row.Other, string(r.text))
+	}
 	if !s.yield(r.row) {
 		return errEnough
 	}

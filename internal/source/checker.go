@@ -39,7 +39,6 @@ func newChecker(source string, o *options, l *layout, decoded bool) *checker {
 	k.row.Update.Target.Tenant = o.tenant
 	if len(l.others) > 0 {
 		k.other = make([]string, len(l.others))
-		k.row.Other = k.other
 	}
 	return k
 }
@@ -47,7 +46,7 @@ func newChecker(source string, o *options, l *layout, decoded bool) *checker {
 // check reads one record. The row and the faults are valid until the next call; the row is complete only when there
 // are no faults.
 func (k *checker) check(number int32, line int64, cells []string) (*userstatus.Row, []Fault) {
-	k.row.Number, k.row.Line, k.faults = number, line, k.faults[:0]
+	k.row.Number, k.row.Line, k.row.Other, k.faults = number, line, k.other, k.faults[:0]
 	if len(cells) != len(k.layout.header) {
 		k.add(Fault{Problem: "has another number of cells than the header", Right: fmt.Sprintf(
 			"%d here, %d in the header; a cell that holds the delimiter stands in quotes", len(cells), len(k.layout.header))})

@@ -28,7 +28,10 @@ func TestRowsOfAFullFile(t *testing.T) {
 		{Number: 1, Line: 2, Other: []string{"", "T1"}, Update: userstatus.Update{
 			Target: userstatus.Target{Tenant: contoso, Route: "plain", ConfigurationID: "c1", StatusID: "s1"},
 			Wanted: wanted(t, "Lovelace, Ada", "12", "notApplicable", "2017-01-01T00:00:17.77693929-08:00", "ada@contoso.com")}},
-		{Number: 2, Line: 4, Other: []string{"/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/rootCertificatesForServerValidation", "T2"}, Update: userstatus.Update{
+		{Number: 2, Line: 4, Other: []string{
+			"/microsoft.graph.windowsWifiEnterpriseEAPConfiguration/rootCertificatesForServerValidation", "T2",
+			text[strings.Index(text, "\r\nc2"):strings.Index(text, "c1,s3")], // because of the empty line before it, and the CRLF within
+		}, Update: userstatus.Update{
 			Target: userstatus.Target{Tenant: contoso, Route: "windows-eap-roots", ConfigurationID: "c2", CertificateID: "cert", StatusID: "s2"},
 			Wanted: wanted(t, "two\nlines", "", "", "", "")}},
 		{Number: 3, Line: 6, Other: []string{"root", ""}, Update: userstatus.Update{
@@ -41,7 +44,7 @@ func TestRowsOfAFullFile(t *testing.T) {
 	header := strings.Split(text[:strings.Index(text, "\r\n")], ",")
 	wantSum := &Summary{
 		Rows: 3, Lines: 6, Bytes: int64(len(text)), SHA256: sha256.Sum256([]byte(text)), Fingerprint: fingerprint(want),
-		Encoding: "UTF-8", Delimiter: ',', Header: header, Columns: append(header[:9:9], ""), OtherColumns: []int{2, 9},
+		Encoding: "UTF-8", Delimiter: ',', Style: Style{LineEnd: "\r\n"}, Header: header, Columns: append(header[:9:9], ""), OtherColumns: []int{2, 9},
 		Configurations: 2, Routes: map[string]int{"plain": 1, "root": 1, "windows-eap-roots": 1},
 	}
 	if diff := cmp.Diff(sum, wantSum, cmp.AllowUnexported(Summary{})); diff != "" {

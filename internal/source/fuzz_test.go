@@ -1,6 +1,8 @@
 package source
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -11,7 +13,7 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// FuzzCSV gives any bytes at all for a source: it is refused with faults, or read the same way twice.
+// FuzzCSV gives any bytes at all for a source: it is refused with faults, or read the same way twice and can be given back.
 func FuzzCSV(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.csv")
 	for _, file := range files {
@@ -47,6 +49,9 @@ func FuzzCSV(f *testing.F) {
 			t.Errorf("%d rows and %d skipped, then %d and %d", sum.Rows, sum.Skipped, len(rows), skipped)
 		}
 		checkRows(t, rows)
+		if text := decoded(t, data); skipped == 0 && givenBack(sum, rows) != text {
+			t.Errorf("given back is %q of %q", givenBack(sum, rows), text)
+		}
 		if cells, err := csvCells(written.String(), sum.Delimiter); err != nil || skipped > 0 && len(cells) != skipped+1 {
 			t.Errorf("%d skipped rows were written as %d: %v", skipped, len(cells), err)
 		}
@@ -68,6 +73,20 @@ func checkFaults(t *testing.T, err error, text string) {
 			t.Errorf("of %d lines: %q", lines, f.Error())
 		}
 	}
+}
+
+// decoded is the text of a source, without its mark.
+func decoded(t *testing.T, data []byte) string {
+	t.Helper()
+	r, _, err := decode(bufio.NewReader(bytes.NewReader(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // checkRows wants of every row what the rest of the house relies on.

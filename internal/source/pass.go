@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type record struct {
 	row    *userstatus.Row
 	cells  []string
+	text   []byte // as it stood
 	faults []Fault
 }
 
@@ -26,6 +28,10 @@ type pass struct {
 	checker *checker
 	visit   func(record) error
 	number  int32
+	learner learner
+	heading string // the header as it stood
+	unended bool   // the last row has no line end
+	tail    string // what follows it
 }
 
 // read reads the source once from beginning to end. The summary has what is known without judging rows.
@@ -36,7 +42,7 @@ func (c *CSV) read(ctx context.Context, visit func(record) error) (_ *Summary, e
 	}
 	defer alsoClose(&err, records.closer.Close)
 	p := &pass{csv: c, records: records, visit: visit}
-	if err := p.header(); err != nil {
+	if err := p.readHeader(); err != nil {
 		return nil, err
 	}
 	if err := p.rows(); err != nil {
@@ -53,8 +59,8 @@ func alsoClose(err *error, close func() error) {
 	}
 }
 
-// header reads the first record. Without one that can be read there is no checker, and no rows.
-func (p *pass) header() error {
+// readHeader reads the first record. Without one that can be read there is no checker, and no rows.
+func (p *pass) readHeader() error {
 	cells, line, fault, err := p.records.read()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -69,6 +75,7 @@ func (p *pass) header() error {
 		broad.Line = line
 		return p.refuse(broad)
 	}
+	p.heading = string(p.records.text)
 	l, faults := newLayout(p.csv.options, cells)
 	p.checker = newChecker(p.csv.cfg.Name, p.csv.options, l, p.records.encoding.wide)
 	if len(faults) == 0 {
@@ -96,6 +103,7 @@ func (p *pass) rows() error {
 		case errors.Is(err, io.EOF) && p.number == 0:
 			return p.refuse(Fault{Problem: "has no rows", Right: "there is nothing after the header"})
 		case errors.Is(err, io.EOF):
+			p.tail = string(p.records.text)
 			return nil
 		case err != nil:
 			return err
@@ -112,7 +120,9 @@ func (p *pass) rows() error {
 func (p *pass) row(cells []string, line int64, broken *Fault) error {
 	if broken == nil {
 		row, faults := p.checker.check(p.number, line, cells)
-		return p.visit(record{row: row, cells: cells, faults: faults})
+		p.learner.see(p.records.text, p.records.delimiter, cells)
+		p.unended = !bytes.HasSuffix(p.records.text, []byte{'\n'})
+		return p.visit(record{row: row, cells: cells, text: p.records.text, faults: faults})
 	}
 	// Where rows begin is not certain any more.
 	broken.Source, broken.Line, broken.spreads = p.csv.cfg.Name, line, true
@@ -133,6 +143,17 @@ func (p *pass) summary() *Summary {
 	s.Header, s.OtherColumns, s.Warnings = l.header, l.others, l.warnings
 	for _, f := range l.fields {
 		s.Columns = append(s.Columns, f.String())
+	}
+	s.Style = p.style()
+	return s
+}
+
+func (p *pass) style() Style {
+	s := p.learner.style()
+	s.Mark = p.records.encoding.mark > 0
+	s.Unended, s.Tail = p.unended, p.tail
+	if !s.Records(p.records.delimiter).wrote([]byte(p.heading), p.checker.layout.header) {
+		s.Header = p.heading
 	}
 	return s
 }

@@ -55,6 +55,10 @@ type meter struct {
 	newlines int64
 	last     byte
 	tooLong  bool
+
+	text []byte // what was passed on, from the byte from on
+	from int64
+	done int64 // nobody asks for what is before it
 }
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -65,12 +69,17 @@ func (m *meter) Read(p []byte) (int, error) {
 	}
 	n, err := m.r.Read(p[:min(int64(len(p)), left)])
 	m.given += int64(n)
+	m.text = append(append(m.text[:0], m.text[m.done-m.from:]...), p[:n]...)
+	m.from = m.done
 	m.newlines += int64(bytes.Count(p[:n], []byte{'\n'}))
 	if n > 0 {
 		m.last = p[n-1]
 	}
 	return n, err
 }
+
+// between returns the text from byte begin to byte end, valid until more is read.
+func (m *meter) between(begin, end int64) []byte { return m.text[begin-m.from : end-m.from] }
 
 // lines is how many there are, the last one with or without its end.
 func (m *meter) lines() int64 {

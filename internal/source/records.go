@@ -22,7 +22,8 @@ type records struct {
 	csv       *csv.Reader
 	encoding  encoding
 	delimiter rune
-	next      int64 // the line after the last record
+	next      int64  // the line after the last record
+	text      []byte // the last record as it stood, with its line end and the empty lines before it; valid until the next one
 }
 
 // openRecords opens the source, finds out its encoding and, if it is 0, the delimiter.
@@ -68,7 +69,8 @@ func (r *records) read() (cells []string, line int64, fault *Fault, err error) {
 	if r.meter.tooLong {
 		return nil, 0, nil, io.EOF
 	}
-	r.meter.limit = r.csv.InputOffset() + MaxRecord
+	begin := r.csv.InputOffset()
+	r.meter.limit, r.meter.done = begin+MaxRecord, begin
 	cells, err = r.csv.Read()
 	line = r.next
 	if len(cells) > 0 {
@@ -81,6 +83,7 @@ func (r *records) read() (cells []string, line int64, fault *Fault, err error) {
 	parse, isParse := errors.AsType[*csv.ParseError](err)
 	switch {
 	case err == nil:
+		r.text = r.meter.between(begin, r.csv.InputOffset())
 		last := len(cells) - 1
 		begins, _ := r.csv.FieldPos(last)
 		r.next = int64(begins) + int64(strings.Count(cells[last], "\n")) + 1
@@ -91,6 +94,7 @@ func (r *records) read() (cells []string, line int64, fault *Fault, err error) {
 		r.next = int64(parse.Line) + 1
 		return nil, int64(parse.StartLine), quoting(parse, len(cells)+1), nil
 	case err == io.EOF:
+		r.text = r.meter.between(begin, r.csv.InputOffset())
 		return nil, line, nil, io.EOF
 	}
 	return nil, line, nil, r.failure(err)

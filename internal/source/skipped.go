@@ -38,7 +38,7 @@ func NewSkippedWriter(w io.Writer, sum *Summary) *SkippedWriter {
 // after the fault, so that none is lost and line and fault stand in their columns.
 func (s *SkippedWriter) Write(b BadRow) error {
 	if s.rows == 0 {
-		header := append(slices.Clone(s.header), freeName("line", s.header), freeName("fault", s.header))
+		header := append(slices.Clone(s.header), FreeName("line", s.header), FreeName("fault", s.header))
 		if err := s.csv.Write(header); err != nil {
 			return err
 		}
@@ -68,8 +68,8 @@ func reasons(faults []Fault) string {
 	return strings.Join(all, "; ")
 }
 
-// freeName returns a name that no column of the header has: a file of skipped rows may well be the source.
-func freeName(name string, header []string) string {
+// FreeName returns a name that no column of the header has: a file of skipped rows may well be the source.
+func FreeName(name string, header []string) string {
 	for i := 1; ; i++ {
 		candidate := name
 		if i > 1 {

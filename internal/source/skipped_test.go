@@ -145,7 +145,7 @@ func TestNamesOfTheTwoColumnsAreFree(t *testing.T) {
 		"line_2": {"a", " LINE "},
 		"line_4": {"line_3", "line", "Line_2"},
 	} {
-		if got := freeName("line", header); got != want {
+		if got := FreeName("line", header); got != want {
 			t.Errorf("%q: got %q, want %q", header, got, want)
 		}
 	}

@@ -20,6 +20,7 @@ type Summary struct {
 
 	Encoding  string // UTF-8, UTF-8 with BOM, UTF-16LE or UTF-16BE
 	Delimiter rune
+	Style     Style
 
 	Header       []string
 	Columns      []string // for each of Header: the property or id it is read as, empty if nothing is read from it

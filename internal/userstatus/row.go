@@ -6,6 +6,7 @@ type Row struct {
 	Line   int64 // where the row begins in the source, 1-based; the header counts
 	Update Update
 	// Other are the cells that cannot be read back from Update, in the order of the source's columns: those of
-	// columns nobody mapped, and the route as it was spelled.
+	// columns nobody mapped, and the route as it was spelled. One element more is the whole record as it stood, when it is
+	// not written in the style of its source.
 	Other []string
 }
