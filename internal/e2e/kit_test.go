@@ -287,6 +287,7 @@ type request struct {
 	Body            string
 	Status          int
 	Fault           string
+	WaitedMs        float64 // latency on the way back
 }
 
 // patches are the updates that Graph saw; a run's canary is also read.
