@@ -18,6 +18,8 @@ import (
 // description is what a dry run says.
 type description struct {
 	File           string         `json:"file,omitempty"`
+	Database       string         `json:"database,omitempty"`
+	Query          string         `json:"querySHA256,omitempty"`
 	SHA256         string         `json:"sha256"`
 	Encoding       string         `json:"encoding"`
 	Delimiter      string         `json:"delimiter"`
