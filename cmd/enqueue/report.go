@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/dustin/go-humanize"
 
 	"graphpatch/internal/cli"
 	"graphpatch/internal/ledger"
@@ -17,7 +17,9 @@ import (
 
 // description is what a dry run says.
 type description struct {
-	File           string         `json:"file"`
+	File           string         `json:"file,omitempty"`
+	Database       string         `json:"database,omitempty"`
+	Query          string         `json:"querySHA256,omitempty"`
 	SHA256         string         `json:"sha256"`
 	Encoding       string         `json:"encoding"`
 	Delimiter      string         `json:"delimiter"`
@@ -30,28 +32,36 @@ type description struct {
 	Limit          string         `json:"writeLimit"`
 	RowsAhead      *int           `json:"rowsAhead"`  // of other runs; null without a database
 	ETASeconds     *float64       `json:"etaSeconds"` // all of it: what is ahead, a pause and the rows; null without a database
+
+	more    bool   // there are more configurations than were counted
+	written string // how the source is written, for a person
 }
 
-func (c *csvCommand) describe(w io.Writer, name string, sum *source.Summary, o *cli.Outlook) error {
+func describeTable(sum *source.Summary, more func(*description)) description {
 	d := description{
-		File: name, SHA256: fmt.Sprintf("%x", sum.SHA256), Encoding: sum.Encoding, Delimiter: string(sum.Delimiter), Rows: sum.Rows,
-		Skipped: sum.Skipped, Duplicates: sum.Duplicates, Configurations: sum.Configurations, Routes: sum.Routes,
-		Seconds: c.WriteLimit.Time(sum.Rows).Seconds(), Limit: c.WriteLimit.String(),
+		SHA256: fmt.Sprintf("%x", sum.SHA256), Encoding: sum.Encoding, Delimiter: string(sum.Delimiter), Rows: sum.Rows,
+		Skipped: sum.Skipped, Duplicates: sum.Duplicates, Configurations: sum.Configurations, Routes: sum.Routes, more: sum.ConfigurationsMore,
 	}
-	if o != nil {
-		ahead, seconds := o.Before, o.Total().Seconds()
+	more(&d)
+	return d
+}
+
+func (o *runOptions) describe(w io.Writer, b *batch, outlook *cli.Outlook) error {
+	d := b.described
+	d.Seconds, d.Limit = o.WriteLimit.Time(b.rows).Seconds(), o.WriteLimit.String()
+	if outlook != nil {
+		ahead, seconds := outlook.Before, outlook.Total().Seconds()
 		d.RowsAhead, d.ETASeconds = &ahead, &seconds
 	}
-	if c.Output == "json" {
+	if o.Output == "json" {
 		return cli.WriteJSON(w, d)
 	}
-	configurations := plural(sum.Configurations, "configuration")
-	if sum.ConfigurationsMore {
+	configurations := plural(d.Configurations, "configuration")
+	if d.more {
 		configurations = "more than " + configurations
 	}
-	_, err := fmt.Fprintf(w, "%s: %s for %s on %s (%s, delimiter %q, sha256 %.12s…)\n%s%s\nDry run: nothing was enqueued.\n",
-		cli.Visible(name), plural(sum.Rows, "row"), configurations, plural(len(sum.Routes), "route"), sum.Encoding, sum.Delimiter, d.SHA256,
-		leftOut(sum, c.SkipInvalid), c.takes(sum.Rows, o))
+	_, err := fmt.Fprintf(w, "%s: %s for %s on %s (%s)\n%s%s\nDry run: nothing was enqueued.\n",
+		cli.Visible(b.from), plural(b.rows, "row"), configurations, plural(len(d.Routes), "route"), d.written, b.leftOut, o.takes(b.rows, outlook))
 	return err
 }
 
@@ -66,8 +76,8 @@ func leftOut(sum *source.Summary, file string) string {
 }
 
 // takes says how long the rows take, and what comes before them.
-func (c *csvCommand) takes(rows int, o *cli.Outlook) string {
-	pace, own, after := c.pace(rows, o)
+func (o *runOptions) takes(rows int, outlook *cli.Outlook) string {
+	pace, own, after := o.pace(rows, outlook)
 	if after != "" {
 		own = "about " + own
 	}
@@ -75,11 +85,11 @@ func (c *csvCommand) takes(rows int, o *cli.Outlook) string {
 }
 
 // pace is the rate, how long the rows take at it, and what comes before them. Without an outlook it is the limit's.
-func (c *csvCommand) pace(rows int, o *cli.Outlook) (rate, own, after string) {
-	if o == nil {
-		return c.WriteLimit.String(), cli.Short(c.WriteLimit.Time(rows)), ""
+func (o *runOptions) pace(rows int, outlook *cli.Outlook) (rate, own, after string) {
+	if outlook == nil {
+		return o.WriteLimit.String(), cli.Short(o.WriteLimit.Time(rows)), ""
 	}
-	return o.Pace(), cli.Short(o.Own), o.After(time.Local)
+	return outlook.Pace(), cli.Short(outlook.Own), outlook.After(time.Local)
 }
 
 // lookPatience is how long a dry run looks for a database that may not be there.
@@ -87,10 +97,10 @@ const lookPatience = 5 * time.Second
 
 // lookAhead reads what a run enqueued now would have before it. A dry run starts no server, and where a database cannot be
 // read it does without.
-func (c *csvCommand) lookAhead(ctx context.Context, stderr io.Writer, tenant uuid.UUID, rows int) *cli.Outlook {
+func (o *runOptions) lookAhead(ctx context.Context, stderr io.Writer, b *batch) *cli.Outlook {
 	looking, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	o, err := c.outlookOf(looking, cli.Candidate{Tenant: tenant, Run: ledger.NoRunYet, Priority: c.Priority, Rows: rows, Open: rows})
+	outlook, err := o.outlookOf(looking, cli.Candidate{Tenant: b.tenant, Run: ledger.NoRunYet, Priority: o.Priority, Rows: b.rows, Open: b.rows})
 	switch {
 	case errors.Is(err, postgres.ErrNotRunning):
 		return nil
@@ -98,32 +108,32 @@ func (c *csvCommand) lookAhead(ctx context.Context, stderr io.Writer, tenant uui
 		fmt.Fprintf(stderr, "warning: the time does without what is in the queue: %v\n", err)
 		return nil
 	}
-	return &o
+	return &outlook
 }
 
-func (c *csvCommand) outlookOf(ctx context.Context, candidate cli.Candidate) (o cli.Outlook, err error) {
-	pools, err := c.Join(ctx, "enqueue")
+func (o *runOptions) outlookOf(ctx context.Context, candidate cli.Candidate) (outlook cli.Outlook, err error) {
+	pools, err := o.Join(ctx, "enqueue")
 	if err != nil {
-		return o, err
+		return outlook, err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	return cli.LookOut(ctx, pools.Main, candidate, c.WriteLimit)
+	return cli.LookOut(ctx, pools.Main, candidate, o.WriteLimit)
 }
 
 // lookOut is lookAhead for a run that is enqueued: what cannot be read must not look like a failed import.
-func (c *csvCommand) lookOut(ctx context.Context, stderr io.Writer, d desk, candidate cli.Candidate) *cli.Outlook {
-	if c.Hold {
+func (o *runOptions) lookOut(ctx context.Context, stderr io.Writer, d desk, candidate cli.Candidate) *cli.Outlook {
+	if o.Hold {
 		return nil // it waits for a person
 	}
-	o, err := cli.LookOut(ctx, d.pool, candidate, c.WriteLimit)
+	outlook, err := cli.LookOut(ctx, d.pool, candidate, o.WriteLimit)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: the time does without what is in the queue: %v\n", err)
 		return nil
 	}
-	if text := o.Unserved(); text != "" {
+	if text := outlook.Unserved(); text != "" {
 		fmt.Fprintf(stderr, "warning: %s: the rows wait until one is started\n", text)
 	}
-	return &o
+	return &outlook
 }
 
 // imported is what a program is told of a run that it enqueued.
@@ -138,23 +148,37 @@ type imported struct {
 	Waits      string   `json:"waits,omitempty"` // why it gets no further now
 }
 
-func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary, o *cli.Outlook) error {
-	if c.Output == "json" {
-		r := imported{Run: run, Rows: sum.Rows, Skipped: sum.Skipped, Held: c.Hold, Canary: c.Canary, Limit: c.MaxFailures.String()}
-		if o != nil {
-			r.ETASeconds, r.Waits = o.ETASeconds(), o.Waits(time.UTC)
+func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
+	if o.Output == "json" {
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String()}
+		if outlook != nil {
+			r.ETASeconds, r.Waits = outlook.ETASeconds(), outlook.Waits(time.UTC)
 		}
 		return cli.WriteJSON(w, r)
 	}
-	pace, own, after := c.pace(sum.Rows, o)
+	pace, own, after := o.pace(b.rows, outlook)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
-	if c.Canary != nil && int(*c.Canary) < sum.Rows {
-		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*c.Canary), "row"))
+	if o.Canary != nil && int(*o.Canary) < b.rows {
+		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*o.Canary), "row"))
 	}
-	if c.Hold {
+	if o.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}
 	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",
-		run, plural(sum.Rows, "row"), cli.Visible(name), how, leftOut(sum, c.SkipInvalid), run)
+		run, plural(b.rows, "row"), cli.Visible(b.from), how, b.leftOut, run)
 	return err
+}
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return humanize.Comma(int64(n)) + " " + noun
+}
+
+func pluralVerb(n int, noun, one, many string) string {
+	if n == 1 {
+		return plural(n, noun) + " " + one
+	}
+	return plural(n, noun) + " " + many
 }

@@ -44,6 +44,13 @@ func (s *skippedFile) write(row source.BadRow) error { return s.writer.Write(row
 
 // keep puts the file in its place. Without a skipped row there is none.
 func (s *skippedFile) keep() error {
+	if err := s.put(); err != nil {
+		return fmt.Errorf("the skipped rows could not be written: %w", err)
+	}
+	return nil
+}
+
+func (s *skippedFile) put() error {
 	if s.file == nil {
 		return nil
 	}

@@ -17,10 +17,14 @@ import (
 )
 
 const (
-	module = "graphpatch"
-	root   = "../.."
-	pgtest = "internal/postgres/pgtest"
+	module      = "graphpatch"
+	root        = "../.."
+	pgtest      = "internal/postgres/pgtest"
+	mariadbtest = "internal/source/mariadbtest"
 )
+
+// forTests are rooms in a room, which give tests what no production code may have.
+var forTests = []string{pgtest, mariadbtest}
 
 // mayImport is the table of the house: which rooms the production code of a room
 // may import. A room not named here does not exist yet; whoever builds one says
@@ -35,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/source":     {"internal/userstatus"},
 	"internal/postgres":   {"migrations"},
 	pgtest:                {"internal/postgres"},
+	mariadbtest:           nil,
 	"internal/userstatus": nil,
 	"internal/budget":     nil,
 	"internal/graphsim":   nil,
@@ -142,10 +147,12 @@ func checkImports(files []goFile) []string {
 }
 
 // roomOf returns the room a directory belongs to: a room is a directory of cmd or
-// internal with all below it, or one at the root. Only pgtest is a room in a room.
+// internal with all below it, or one at the root. Only those for tests are rooms in a room.
 func roomOf(dir string) string {
-	if dir == pgtest || strings.HasPrefix(dir, pgtest+"/") {
-		return pgtest
+	for _, room := range forTests {
+		if dir == room || strings.HasPrefix(dir, room+"/") {
+			return room
+		}
 	}
 	parts := strings.Split(dir, "/")
 	if len(parts) > 1 && (parts[0] == "cmd" || parts[0] == "internal") {
@@ -165,7 +172,7 @@ func refuse(from, to string, isTest bool) string {
 		return "nobody imports a program"
 	case isTest:
 		return ""
-	case to == pgtest:
+	case slices.Contains(forTests, to):
 		return "only test files may"
 	case isProgram(from) || slices.Contains(mayImport[from], to):
 		return ""
@@ -195,6 +202,8 @@ func TestCheckImports(t *testing.T) {
 		{"internal/postgres/pool.go", "internal/postgres/pgtest", "internal/postgres/pool.go:3: imports internal/postgres/pgtest: only test files may"},
 		{"internal/postgres/pool_test.go", "internal/postgres/pgtest", ""},
 		{"internal/postgres/pgtest/pgtest.go", "internal/postgres", ""},
+		{"internal/source/fetch.go", "internal/source/mariadbtest", "internal/source/fetch.go:3: imports internal/source/mariadbtest: only test files may"},
+		{"internal/source/mariadbtest/server.go", "internal/source", "internal/source/mariadbtest/server.go:3: imports internal/source: internal/source/mariadbtest imports none of ours"},
 		{"internal/util/strings.go", "internal/graph", "internal/util: no such room: " + table},
 		{"scripts/demo.go", "internal/graph", "scripts: no such room: " + table},
 		{"demo.go", "internal/graph", ".: no such room: " + table},

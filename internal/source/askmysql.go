@@ -1,0 +1,82 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+func askMySQL(ctx context.Context, cfg *QueryConfig) (results, error) {
+	address := cfg.Address.mysql.Clone()
+	// A TIMESTAMP is shown in the session's zone.
+	address.Params = map[string]string{"time_zone": "'+00:00'"}
+	connector, err := mysql.NewConnector(address)
+	if err != nil {
+		return nil, err
+	}
+	server := sqlServer{connector: connector, readOnly: true, kinds: mysqlKinds, text: mysqlText}
+	server.prepare = func(ctx context.Context, conn *sql.Conn) error {
+		var version string
+		if err := conn.QueryRowContext(ctx, `SELECT version()`).Scan(&version); err != nil {
+			return err
+		}
+		limit := fmt.Sprintf(`SET SESSION max_execution_time = %d`, cfg.Timeout.Milliseconds())
+		if strings.Contains(version, "MariaDB") {
+			limit = fmt.Sprintf(`SET SESSION max_statement_time = %f`, cfg.Timeout.Seconds())
+		}
+		_, err := conn.ExecContext(ctx, limit)
+		return err
+	}
+	return server.ask(ctx, cfg)
+}
+
+var mysqlKinds = map[string]kind{
+	"CHAR": textKind, "VARCHAR": textKind, "TINYTEXT": textKind, "TEXT": textKind, "MEDIUMTEXT": textKind, "LONGTEXT": textKind,
+	"ENUM": textKind, "NULL": textKind,
+	"TINYINT": wholeKind, "SMALLINT": wholeKind, "MEDIUMINT": wholeKind, "INT": wholeKind, "BIGINT": wholeKind,
+	"UNSIGNED TINYINT": wholeKind, "UNSIGNED SMALLINT": wholeKind, "UNSIGNED MEDIUMINT": wholeKind, "UNSIGNED INT": wholeKind, "UNSIGNED BIGINT": wholeKind,
+	"DECIMAL": fractionKind, "FLOAT": fractionKind, "DOUBLE": fractionKind,
+	"TIMESTAMP": instantKind, "DATETIME": localKind,
+}
+
+// mysqlText is how the server itself would show a value. With parameters it sends some of them in binary.
+func mysqlText(value any, c *column) string {
+	switch v := value.(type) {
+	case []byte:
+		switch {
+		case c.kind == instantKind:
+			return inUTC(string(v), "")
+		case strings.HasSuffix(c.typeName, "BINARY") || strings.HasSuffix(c.typeName, "BLOB") || c.typeName == "BIT" || c.typeName == "GEOMETRY":
+			return "0x" + hex.EncodeToString(v)
+		}
+		return string(v)
+	case float32:
+		return strconv.FormatFloat(float64(v), 'f', -1, 32)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(value)
+}
+
+func (cfg *QueryConfig) judgeMySQL(e *mysql.MySQLError) verdict {
+	said := fmt.Sprintf("%s (error %d)", e.Message, e.Number)
+	switch e.Number {
+	case 1969, 3024: // MariaDB's and MySQL's
+		return timedOut
+	case 1044, 1045, 1698:
+		return cfg.Address.refusedLogin(said)
+	case 1792:
+		return writes(said)
+	case 1142, 1143, 1227, 1370:
+		return verdict{reason: fmt.Sprintf("the user %q has no right to that: %s", cfg.Address.User, said)}
+	}
+	if strings.HasPrefix(string(e.SQLState[:]), "42") {
+		return verdict{said, true}
+	}
+	return verdict{reason: "the server says: " + said}
+}
