@@ -17,8 +17,8 @@ import (
 )
 
 type showCommand struct {
-	RunNumber runNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
-	Output    string    `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+	RunNumber cli.RunNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
+	Output    string        `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Database
 }
