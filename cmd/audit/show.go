@@ -138,7 +138,11 @@ func sourceOf(d *audit.Detail) string {
 	if err := json.Unmarshal(d.Source, &s); err != nil || s.File == "" {
 		return d.Kind + " " + string(d.Source)
 	}
-	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", s.File, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
+	file := s.File
+	if d.Origin != nil {
+		file = fmt.Sprintf("%s of run %d, which came from %s", d.Kind, *d.Origin, file)
+	}
+	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", file, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
 		count(len(s.Columns), "column"), s.SHA256)
 }
 

@@ -14,9 +14,14 @@ import (
 // EventFlags are the flags that choose events of the audit. The number of a run is not among them: for some commands it is an
 // argument.
 type EventFlags struct {
+	Tenant     GUID      `placeholder:"GUID" help:"Only events of this tenant's runs."`
+	Outcome    []Outcome `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished, replayed. Repeatable, or with commas."`
+	Conditions `embed:""`
+}
+
+// Conditions are those of the flags that also choose rows, by what happened to them.
+type Conditions struct {
 	Row           *int32      `placeholder:"N" help:"Only events of this row; 0 for those of the run itself."`
-	Tenant        GUID        `placeholder:"GUID" help:"Only events of this tenant's runs."`
-	Outcome       []Outcome   `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished. Repeatable, or with commas."`
 	Final         bool        `help:"Only events that settle their row."`
 	Status        StatusRange `placeholder:"CODE" help:"Only answers with this HTTP status: 429, or a class such as 4xx."`
 	ErrorCode     string      `placeholder:"CODE" help:"Only errors with this code: what stands before their first colon, in any case."`
@@ -32,13 +37,20 @@ type EventFlags struct {
 
 // Filter is what the flags ask for at that time, of that run; of every run when it is 0. The error names all flags at fault.
 func (f *EventFlags) Filter(run RunNumber, now time.Time) (audit.EventFilter, error) {
-	filter := audit.EventFilter{
-		Run: int64(run), Row: f.Row, Tenant: uuid.UUID(f.Tenant), Final: f.Final, Status: audit.StatusRange(f.Status), ErrorCode: f.ErrorCode,
-		User: audit.UserPattern(f.User), Configuration: f.Configuration, Route: string(f.Route), StatusID: f.StatusID,
-		RequestID: f.RequestID, Worker: f.Worker,
-	}
+	filter, err := f.Conditions.Filter(run, now)
+	filter.Tenant = uuid.UUID(f.Tenant)
 	for _, o := range f.Outcome {
 		filter.Outcomes = append(filter.Outcomes, string(o))
+	}
+	return filter, err
+}
+
+// Filter is what the conditions ask for, likewise.
+func (f *Conditions) Filter(run RunNumber, now time.Time) (audit.EventFilter, error) {
+	filter := audit.EventFilter{
+		Run: int64(run), Row: f.Row, Final: f.Final, Status: audit.StatusRange(f.Status), ErrorCode: f.ErrorCode,
+		User: audit.UserPattern(f.User), Configuration: f.Configuration, Route: string(f.Route), StatusID: f.StatusID,
+		RequestID: f.RequestID, Worker: f.Worker,
 	}
 	var faults []error
 	if f.Row != nil && *f.Row < 0 {
