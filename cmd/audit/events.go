@@ -13,20 +13,11 @@ import (
 )
 
 type eventsCommand struct {
-	RunNumber     runNumber   `name:"run" placeholder:"NUMBER" help:"Only events of this run."`
-	Row           *int32      `placeholder:"N" help:"Only events of this row; 0 for those of the run itself."`
-	Outcome       []outcome   `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished. Repeatable, or with commas."`
-	Final         bool        `help:"Only events that settle their row."`
-	Status        statusRange `placeholder:"CODE" help:"Only answers with this HTTP status: 429, or a class such as 4xx."`
-	User          userPattern `placeholder:"NAME" help:"Only rows that ask for this userPrincipalName; with a star at the end, for one that begins so."`
-	Configuration string      `placeholder:"ID" help:"Only rows of this deviceConfigurationId."`
-	StatusID      string      `name:"status-id" placeholder:"ID" help:"Only rows of this userStatusId."`
-	RequestID     string      `name:"request-id" placeholder:"ID" help:"Only the exchange with this request-id or client-request-id."`
-	Since         string      `placeholder:"TIME" help:"Only what was recorded since then: 2026-11-23, 2026-11-23T15:04:05Z, or how long ago: 90m, 2h, 7d."`
-	Until         string      `placeholder:"TIME" help:"Only what was recorded before then; a date is that whole day."`
-	Limit         int         `default:"50" placeholder:"N" help:"How many events, 0 for all (default ${default})."`
-	Bodies        bool        `help:"Also bodies and headers, as they went over the wire. In JSON and CSV, what is not UTF-8 is given as base64: and its code."`
-	Output        string      `enum:"table,json,csv" default:"table" placeholder:"table|json|csv" help:"For a person or for a program (default ${default})."`
+	RunNumber cli.RunNumber `name:"run" placeholder:"NUMBER" help:"Only events of this run."`
+	cli.EventFlags
+	Limit  int    `default:"50" placeholder:"N" help:"How many events, 0 for all (default ${default})."`
+	Bodies bool   `help:"Also bodies and headers, as they went over the wire. In JSON and CSV, what is not UTF-8 is given as base64: and its code."`
+	Output string `enum:"table,json,csv" default:"table" placeholder:"table|json|csv" help:"For a person or for a program (default ${default})."`
 
 	cli.Database
 }
@@ -48,12 +39,8 @@ Examples:
 
 // Validate checks what kong cannot; kong calls it.
 func (c *eventsCommand) Validate() error {
-	faults := []error{noNegative(c.Limit)}
-	if c.Row != nil && *c.Row < 0 {
-		faults = append(faults, fmt.Errorf("--row=%d: rows are counted from 1; 0 is the run itself", *c.Row))
-	}
 	_, err := c.filter(time.Now())
-	return errors.Join(append(faults, err)...)
+	return errors.Join(noNegative(c.Limit), err)
 }
 
 // Run lists the events.
@@ -76,29 +63,9 @@ func (c *eventsCommand) Run(ctx context.Context, streams cli.Streams) error {
 
 // filter is what the flags ask for at that time.
 func (c *eventsCommand) filter(now time.Time) (audit.EventFilter, error) {
-	f := audit.EventFilter{
-		Run: int64(c.RunNumber), Row: c.Row, Final: c.Final, Status: audit.StatusRange(c.Status), User: audit.UserPattern(c.User),
-		Configuration: c.Configuration, StatusID: c.StatusID, RequestID: c.RequestID, Limit: c.Limit, Bodies: c.Bodies,
-	}
-	for _, o := range c.Outcome {
-		f.Outcomes = append(f.Outcomes, string(o))
-	}
-	var faults []error
-	at := func(flag, s string, end bool) (t time.Time) {
-		if s == "" {
-			return t
-		}
-		t, err := parseTime(s, now, end)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("--%s: %w", flag, err))
-		}
-		return t
-	}
-	f.Since, f.Until = at("since", c.Since, false), at("until", c.Until, true)
-	if len(faults) == 0 && !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		faults = append(faults, fmt.Errorf("--since %s is not before --until %s", c.Since, c.Until))
-	}
-	return f, errors.Join(faults...)
+	f, err := c.Filter(c.RunNumber, now)
+	f.Limit, f.Bodies = c.Limit, c.Bodies
+	return f, err
 }
 
 // write asks for one event more than it shows, to know whether it shows all.

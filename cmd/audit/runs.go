@@ -15,7 +15,7 @@ import (
 )
 
 type runsCommand struct {
-	Tenant tenantID `placeholder:"GUID" help:"Only runs of this tenant."`
+	Tenant cli.GUID `placeholder:"GUID" help:"Only runs of this tenant."`
 	State  string   `enum:",running,held,finished,cancelled" default:"" placeholder:"STATE" help:"Only running, held, finished or cancelled runs."`
 	Limit  int      `default:"20" placeholder:"N" help:"How many runs, 0 for all (default ${default})."`
 	Output string   `enum:"table,json,csv" default:"table" placeholder:"table|json|csv" help:"For a person or for a program (default ${default})."`

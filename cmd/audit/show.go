@@ -17,8 +17,8 @@ import (
 )
 
 type showCommand struct {
-	RunNumber runNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
-	Output    string    `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+	RunNumber cli.RunNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
+	Output    string        `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Database
 }
@@ -138,7 +138,11 @@ func sourceOf(d *audit.Detail) string {
 	if err := json.Unmarshal(d.Source, &s); err != nil || s.File == "" {
 		return d.Kind + " " + string(d.Source)
 	}
-	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", s.File, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
+	file := s.File
+	if d.Origin != nil {
+		file = fmt.Sprintf("%s of run %d, which came from %s", d.Kind, *d.Origin, file)
+	}
+	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", file, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
 		count(len(s.Columns), "column"), s.SHA256)
 }
 

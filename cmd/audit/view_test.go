@@ -221,32 +221,3 @@ func check(t *testing.T, what string, fields []string, v any) {
 		t.Errorf("%s (-csv +json):\n%s", what, diff)
 	}
 }
-
-func TestParseTime(t *testing.T) {
-	now := at("17:00:00").In(cet)
-	for _, test := range []struct {
-		text string
-		end  bool
-		want string
-	}{
-		{"2h", false, "2026-11-23T15:00:00Z"},
-		{"90m", true, "2026-11-23T15:30:00Z"},
-		{"7d", false, "2026-11-16T17:00:00Z"},
-		{"2026-11-23T10:00:00Z", true, "2026-11-23T10:00:00Z"},
-		{"2026-11-23T10:00:00.5+02:00", false, "2026-11-23T08:00:00.5Z"},
-		{"2026-11-23", false, "2026-11-22T23:00:00Z"},
-		{"2026-11-23", true, "2026-11-23T23:00:00Z"},
-		{"2026-11-23 10:00", false, "2026-11-23T09:00:00Z"},
-		{"2026-11-23T10:00:30", true, "2026-11-23T09:00:30Z"},
-	} {
-		got, err := parseTime(test.text, now, test.end)
-		if err != nil || instant(&got) != test.want {
-			t.Errorf("%s: got %s, %v", test.text, instant(&got), err)
-		}
-	}
-	for _, s := range []string{"yesterday", "-2h", "2026-13-01", "d", "1.5d", "99999999d", "2026"} {
-		if got, err := parseTime(s, now, false); err == nil {
-			t.Errorf("%q: got %s", s, got)
-		}
-	}
-}

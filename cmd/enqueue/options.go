@@ -53,11 +53,27 @@ func (o *runOptions) findTenant(ctx context.Context) (id uuid.UUID, err error) {
 	return id, cli.Usage(err)
 }
 
+// fixTenant settles that the run is for the tenant of an earlier one. The error is one of usage.
+func (o *runOptions) fixTenant(ctx context.Context, run int64, tenant uuid.UUID) error {
+	if o.Tenant.Tenant != "" {
+		switch id, err := o.findTenant(ctx); {
+		case err != nil:
+			return err
+		case id != tenant:
+			return cli.Usage(fmt.Errorf("run %d is of tenant %s, and so are its rows; --tenant or AZURE_TENANT_ID says %s", run, tenant, id))
+		}
+		return nil
+	}
+	o.Tenant.Tenant = tenant.String()
+	_, err := o.findTenant(ctx)
+	return err
+}
+
 // newRun is a run of the batch, with what the options say of it.
 func (o *runOptions) newRun(b *batch) ledger.NewRun {
 	n := ledger.NewRun{
 		Kind: b.kind, Name: o.Name, Actor: o.Actor.Name(), Tenant: b.tenant, Priority: o.Priority, Hold: o.Hold,
-		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note,
+		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin,
 	}
 	if n.Name == "" {
 		n.Name = b.name

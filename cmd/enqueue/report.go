@@ -20,9 +20,9 @@ type description struct {
 	File           string         `json:"file,omitempty"`
 	Database       string         `json:"database,omitempty"`
 	Query          string         `json:"querySHA256,omitempty"`
-	SHA256         string         `json:"sha256"`
-	Encoding       string         `json:"encoding"`
-	Delimiter      string         `json:"delimiter"`
+	SHA256         string         `json:"sha256,omitempty"`
+	Encoding       string         `json:"encoding,omitempty"`
+	Delimiter      string         `json:"delimiter,omitempty"`
 	Rows           int            `json:"rows"`
 	Skipped        int            `json:"skipped"`
 	Duplicates     int            `json:"duplicates"`
@@ -32,6 +32,7 @@ type description struct {
 	Limit          string         `json:"writeLimit"`
 	RowsAhead      *int           `json:"rowsAhead"`  // of other runs; null without a database
 	ETASeconds     *float64       `json:"etaSeconds"` // all of it: what is ahead, a pause and the rows; null without a database
+	Replay         *replayReport  `json:"replay,omitempty"`
 
 	more    bool   // there are more configurations than were counted
 	written string // how the source is written, for a person
@@ -70,7 +71,7 @@ func leftOut(sum *source.Summary, file string) string {
 	case sum.Skipped > 0:
 		return fmt.Sprintf("%s invalid: left out, for %s.\n", plural(sum.Skipped, "row"), file)
 	case sum.Duplicates > 0:
-		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", pluralVerb(sum.Duplicates, "row", "addresses", "address"))
+		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", rowsVerb(sum.Duplicates, "addresses", "address"))
 	}
 	return ""
 }
@@ -146,11 +147,13 @@ type imported struct {
 	Limit      string   `json:"maxFailures"`
 	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
 	Waits      string   `json:"waits,omitempty"` // why it gets no further now
+
+	Replay *replayReport `json:"replay,omitempty"`
 }
 
 func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
 	if o.Output == "json" {
-		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String()}
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay}
 		if outlook != nil {
 			r.ETASeconds, r.Waits = outlook.ETASeconds(), outlook.Waits(time.UTC)
 		}
@@ -176,9 +179,10 @@ func plural(n int, noun string) string {
 	return humanize.Comma(int64(n)) + " " + noun
 }
 
-func pluralVerb(n int, noun, one, many string) string {
+// rowsVerb is so many rows and what they do.
+func rowsVerb(n int, one, many string) string {
 	if n == 1 {
-		return plural(n, noun) + " " + one
+		return plural(n, "row") + " " + one
 	}
-	return plural(n, noun) + " " + many
+	return plural(n, "row") + " " + many
 }

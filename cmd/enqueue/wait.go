@@ -127,7 +127,7 @@ func ended(w io.Writer, run int64, p ledger.Progress, output string) error {
 	case p.State == ledger.Held:
 		return fmt.Errorf(`run %d is held: %s. "enqueue release %d" lets it go on`, run, cli.Visible(why(p)), run)
 	case p.State == ledger.Cancelled:
-		return fmt.Errorf("run %d was cancelled: %s. %s not sent any more", run, cli.Visible(why(p)), pluralVerb(p.Rows-p.Settled, "row", "is", "are"))
+		return fmt.Errorf("run %d was cancelled: %s. %s not sent any more", run, cli.Visible(why(p)), rowsVerb(p.Rows-p.Settled, "is", "are"))
 	case p.Rejected+p.Failed > 0:
 		return &cli.Error{Code: cli.ExitRejected}
 	}

@@ -6,19 +6,26 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"graphpatch/internal/userstatus"
 )
 
 // EventFilter says which events; they satisfy all that is set. The zero EventFilter is all of them.
 type EventFilter struct {
-	Run      int64    // 0: every run. One that does not exist is ErrNoRun
-	Row      *int32   // 0: the run's own events
-	Outcomes []string // any of these
-	Final    bool     // only events that settle their row
+	Run      int64     // 0: every run. One that does not exist is ErrNoRun
+	Row      *int32    // 0: the run's own events
+	Tenant   uuid.UUID // whose run it is; uuid.Nil: every tenant
+	Outcomes []string  // any of these
+	Final    bool      // only events that settle their row
 	Status   StatusRange
+	// ErrorCode is what stands before the first colon of an error, in any case: Graph's code. Its first 64 characters count.
+	ErrorCode string
+	Worker    string // that recorded it
 
 	User          UserPattern
 	Configuration string // deviceConfigurationId
+	Route         string // its short name
 	StatusID      string // userStatusId
 	RequestID     string // Graph's request-id or our client-request-id
 
@@ -78,6 +85,9 @@ func ParseOutcome(s string) (string, error) {
 	return "", fmt.Errorf("%q is no outcome: use some of %s", s, strings.Join(Outcomes(), ", "))
 }
 
+// errorCode is the code of an event's error. An index has this very expression.
+const errorCode = `lower(left(split_part(e.error, ':', 1), 64))`
+
 // where is the one place in which conditions on events are made. e is audit_event.
 func (f *EventFilter) where() conditions {
 	var c conditions
@@ -99,6 +109,15 @@ func (f *EventFilter) where() conditions {
 	}
 	if f.RequestID != "" {
 		c.and("(lower(e.request_id) = lower(@request) OR e.client_request_id::text = lower(@request))", "request", f.RequestID)
+	}
+	if f.ErrorCode != "" {
+		c.and("e.row > 0 AND e.error IS NOT NULL AND "+errorCode+" = lower(left(@error_code, 64))", "error_code", f.ErrorCode)
+	}
+	if f.Worker != "" {
+		c.and("e.worker = @worker", "worker", f.Worker)
+	}
+	if f.Tenant != uuid.Nil {
+		c.and("e.run IN (SELECT id FROM run WHERE tenant = @tenant)", "tenant", f.Tenant)
 	}
 	if !f.Since.IsZero() {
 		c.and("e.recorded_at >= @since", "since", f.Since)
@@ -126,6 +145,9 @@ func (f *EventFilter) whereUpdate() conditions {
 	}
 	if f.Configuration != "" {
 		c.and("lower(u.device_configuration_id) = lower(@configuration)", "configuration", f.Configuration)
+	}
+	if f.Route != "" {
+		c.and("u.route = @route", "route", f.Route)
 	}
 	if f.StatusID != "" {
 		c.and("lower(u.user_status_id) = lower(@status_id)", "status_id", f.StatusID)

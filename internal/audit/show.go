@@ -15,6 +15,7 @@ import (
 type Detail struct {
 	Run
 	InFlight int             `json:"inFlight"` // open rows whose requests are under way
+	Origin   *int64          `json:"origin"`   // the run whose rows this one sends again; nil for one of another source
 	Source   json.RawMessage `json:"source"`   // what the rows came from; an object
 	Options  json.RawMessage `json:"options"`
 
@@ -65,7 +66,7 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 // slice, which is worked before the others. The true minimum would cost a look at every event of the run.
 func readDetail(ctx context.Context, tx pgx.Tx, run int64) (Detail, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT `+runColumns+`, r.source, r.options,
+		SELECT `+runColumns+`, r.source, r.options, r.origin,
 		       (SELECT count(*) FROM in_flight f WHERE f.run = r.id) AS in_flight,
 		       (SELECT min(recorded_at) FROM (
 		            SELECT e.recorded_at FROM audit_event e WHERE e.run = r.id AND e.row > 0 ORDER BY e.row LIMIT 1000

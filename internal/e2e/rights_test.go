@@ -75,9 +75,9 @@ var rightsOfTables = map[string][4]string{
 var rightsOfColumns = map[string]string{
 	"graphpatch_enqueue INSERT audit_event": "body_cut client_request_id elapsed_us final method recorded_at request_body request_id response_body response_headers sent_at spared status url worker",
 	"graphpatch_worker INSERT audit_event":  "recorded_at",
-	"graphpatch_enqueue UPDATE run":         "actor created_at fingerprint id kind name options priority repeat source tenant",
+	"graphpatch_enqueue UPDATE run":         "actor created_at fingerprint id kind name options origin priority repeat source tenant",
 	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent observed progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
-	"graphpatch_worker UPDATE run":          "actor created_at fingerprint id kind name options priority repeat source tenant",
+	"graphpatch_worker UPDATE run":          "actor created_at fingerprint id kind name options origin priority repeat source tenant",
 }
 
 // What each role may do, all of it.

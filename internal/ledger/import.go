@@ -33,6 +33,11 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
 		return 0, err
 	}
+	if n.Origin != 0 {
+		if err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(int32(copied)))); err != nil {
+			return 0, err
+		}
+	}
 	return int32(copied), nil
 }
 

@@ -69,37 +69,16 @@ func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRo
 
 func scanOpen(row pgx.CollectableRow, tenant uuid.UUID) (OpenRow, error) {
 	o := OpenRow{Target: userstatus.Target{Tenant: tenant}}
-	var asks userstatus.Properties
-	var name, status, reported, upn *string
-	var devices *int32
-	err := row.Scan(&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &asks,
-		&name, &devices, &status, &reported, &upn)
+	var w userstatus.Stored
+	err := row.Scan(&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &w.Asks,
+		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName)
 	if err != nil {
 		return o, err
 	}
-	o.Wanted.UserDisplayName = stored(asks, userstatus.UserDisplayName, name)
-	o.Wanted.UserPrincipalName = stored(asks, userstatus.UserPrincipalName, upn)
-	o.Wanted.DevicesCount = stored(asks, userstatus.DevicesCount, devices)
-	o.Wanted.Status = stored(asks, userstatus.Status, (*userstatus.ComplianceStatus)(status))
-	if reported != nil {
-		at, err := userstatus.ParseDateTime(*reported)
-		if err != nil {
-			return o, fmt.Errorf("row %d: %w", o.Row, err)
-		}
-		o.Wanted.LastReportedDateTime = userstatus.Of(at)
+	if o.Wanted, err = w.Wanted(); err != nil {
+		return o, fmt.Errorf("row %d: %w", o.Row, err)
 	}
 	return o, nil
-}
-
-// stored is the Value that a column and its bit in asks stand for.
-func stored[T any](asks, property userstatus.Properties, v *T) userstatus.Value[T] {
-	switch {
-	case asks&property == 0:
-		return userstatus.Value[T]{}
-	case v == nil:
-		return userstatus.Null[T]()
-	}
-	return userstatus.Of(*v)
 }
 
 // addPast reads the events of the open rows: none at all for a slice that nobody has worked yet.

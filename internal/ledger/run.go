@@ -37,6 +37,7 @@ type NewRun struct {
 	Again       bool // import the same content once more
 	MaxFailures FailureLimit
 	CanaryRows  int32 // the run is held when so many first rows are settled; 0: it goes on by itself
+	Origin      int64 // the run whose rows these are, once more; 0 for rows of another source
 }
 
 // Options are what the user chose for the run and the work must know.
@@ -128,11 +129,11 @@ func create(ctx context.Context, tx pgx.Tx, n NewRun) error {
 	}
 	for {
 		tag, err := tx.Exec(ctx, `
-			INSERT INTO run (id, kind, name, actor, tenant, source, options, priority, state, reason, fingerprint, repeat)
-			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bytea,
+			INSERT INTO run (id, kind, name, actor, tenant, source, options, priority, state, reason, origin, fingerprint, repeat)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($13, 0::bigint), $11::bytea,
 			       CASE WHEN $12 THEN (SELECT coalesce(max(repeat) + 1, 0) FROM run WHERE tenant = $5 AND fingerprint = $11::bytea) ELSE 0 END
 			ON CONFLICT ON CONSTRAINT run_fingerprint_unique DO NOTHING`,
-			n.ID, n.Kind, clean(n.Name), clean(n.Actor), n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again)
+			n.ID, n.Kind, clean(n.Name), clean(n.Actor), n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again, n.Origin)
 		switch {
 		case err != nil:
 			return fmt.Errorf("insert the run: %w", err)
