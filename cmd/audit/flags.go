@@ -22,6 +22,7 @@ type (
 	outcome     string
 	statusRange audit.StatusRange
 	userPattern audit.UserPattern
+	monthNumber int
 )
 
 func (t *tenantID) UnmarshalText(b []byte) error {
@@ -36,6 +37,12 @@ func (t *tenantID) UnmarshalText(b []byte) error {
 func (n *runNumber) UnmarshalText(b []byte) error {
 	run, err := audit.ParseRun(string(b))
 	*n = runNumber(run)
+	return err
+}
+
+func (m *monthNumber) UnmarshalText(b []byte) error {
+	month, err := audit.ParseMonth(string(b))
+	*m = monthNumber(month)
 	return err
 }
 

@@ -21,7 +21,7 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err := create(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	copied, err := copyRows(ctx, tx, n.ID, rows)
+	copied, slices, err := copyRows(ctx, tx, n.ID, rows)
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +30,10 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 		n.ID, copied, n.MaxFailures.Rows, n.MaxFailures.percent(), n.CanaryRows); err != nil {
 		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
-	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
+	if err := begin(ctx, tx, n.ID, slices); err != nil {
+		return 0, err
+	}
+	if _, err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
 		return 0, err
 	}
 	return int32(copied), nil
