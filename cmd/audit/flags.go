@@ -32,3 +32,12 @@ func noNegative(limit int) error {
 	}
 	return nil
 }
+
+// monthNumber is a month of a flag, which reads itself so that a fault is wrong usage.
+type monthNumber int
+
+func (m *monthNumber) UnmarshalText(b []byte) error {
+	month, err := audit.ParseMonth(string(b))
+	*m = monthNumber(month)
+	return err
+}

@@ -19,5 +19,8 @@ type grammar struct {
 	Events  eventsCommand  `cmd:"" help:"List events, newest first: every request and its answer, and what happened to runs."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
+	Verify     verifyCommand     `cmd:"" help:"Tell whether all is as it was recorded, and what is not."`
+	Checkpoint checkpointCommand `cmd:"" help:"Write the digests that verify can be held against later."`
+
 	Version kong.VersionFlag `help:"Print the version."`
 }

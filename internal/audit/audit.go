@@ -20,6 +20,16 @@ var ErrNoRun = errors.New("no such run")
 
 func noRun(run int64) error { return fmt.Errorf("run %d: %w", run, ErrNoRun) }
 
+// ParseMonth reads a month as it stands in the numbers of runs: 202611. The error says so.
+func ParseMonth(s string) (int, error) {
+	const digits = 6
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || len(s) != digits || n%100 < 1 || n%100 > 12 {
+		return 0, fmt.Errorf("%q is no month: write year and month, such as 202611", s)
+	}
+	return int(n), nil
+}
+
 // ParseRun reads the number of a run: year, month and six digits of a counter. The error says so.
 func ParseRun(s string) (int64, error) {
 	const digits = 12

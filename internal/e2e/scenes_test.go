@@ -422,6 +422,7 @@ func TestTermFinishesWhatIsInFlight(t *testing.T) {
 	if sent := len(patches(k, root)); flying != 0 || events != sent || sent == 1000 {
 		t.Errorf("%d in flight, %d settled, %d sent", flying, events, sent)
 	}
+	k.ok("audit", "verify")
 }
 
 func TestVersionsAndUsage(t *testing.T) {

@@ -17,17 +17,20 @@ type score struct {
 	newSettled, newFailures                          int32 // since the last release
 	limits                                           FailureLimit
 	canaryRows                                       int32
+	link                                             Link
 }
 
 const scoreColumns = `rows, settled, applied, unchanged, superseded, rejected, failed,
 	settled - waived_settled, rejected + failed - waived_failures,
-	coalesce(max_failures, 0), coalesce(max_failures_percent, 0), max_failures_percent IS NOT NULL, coalesce(canary_rows, 0)`
+	coalesce(max_failures, 0), coalesce(max_failures_percent, 0), max_failures_percent IS NOT NULL, coalesce(canary_rows, 0),
+	commits, coalesce(encode(digest, 'hex'), '')`
 
 // fields take scoreColumns.
 func (s *score) fields() []any {
 	return []any{
 		&s.rows, &s.settled, &s.applied, &s.unchanged, &s.superseded, &s.rejected, &s.failed,
 		&s.newSettled, &s.newFailures, &s.limits.Rows, &s.limits.Percent, &s.limits.Share, &s.canaryRows,
+		&s.link.Commit, &s.link.Digest,
 	}
 }
 

@@ -218,19 +218,23 @@ func (l *Ledger) TakeOver(ctx context.Context) (int, error) {
 			SELECT run, row, 'unknown', since, client_request_id, worker,
 			       'put in flight, and no answer was recorded within ' || $1 || ' s: the worker may have died'
 			FROM gone
-			RETURNING run`, int(Lease.Seconds()))
+			RETURNING `+wholeEvent, inBinary, int(Lease.Seconds()))
 		if err != nil {
 			return err
 		}
-		runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if err != nil {
-			return err
-		}
-		taken = len(runs)
 		counts := map[int64]*tally{}
-		for _, run := range runs {
-			tallyOf(counts, run).add("unknown")
+		var run int64
+		var row int32
+		tag, err := pgx.ForEachRow(rows, scanFirst(wholeEventColumns, &run, &row), func() error {
+			t := tallyOf(counts, run)
+			t.add("unknown")
+			t.leaves.add(row, eventLeaf(rows.RawValues()))
+			return nil
+		})
+		if err != nil {
+			return err
 		}
+		taken = int(tag.RowsAffected())
 		_, err = l.bump(ctx, tx, counts)
 		return err
 	})

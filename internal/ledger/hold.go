@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"graphpatch/internal/proof"
 )
 
 // Hold makes a running run stand still: nothing of it is claimed any more; what is in flight is finished.
@@ -42,6 +44,10 @@ func (l *Ledger) Cancel(ctx context.Context, run int64, actor, reason string) er
 var asked = map[State]string{Held: "held", Running: "released", Cancelled: "cancelled"}
 
 func setState(ctx context.Context, tx pgx.Tx, id int64, to State, actor, reason string, from ...State) error {
+	// First the counts, whose row has the chain's end, then the run: the order of whoever settles rows.
+	if _, err := tx.Exec(ctx, `SELECT FROM run_count WHERE run = $1 FOR UPDATE`, id); err != nil {
+		return fmt.Errorf("lock the counts of run %d: %w", id, err)
+	}
 	run, err := lockRun(ctx, tx, id, "FOR UPDATE")
 	if err != nil {
 		return err
@@ -57,16 +63,23 @@ func setState(ctx context.Context, tx pgx.Tx, id int64, to State, actor, reason 
 	if err != nil {
 		return fmt.Errorf("set the state of run %d: %w", id, err)
 	}
-	return runEvent(ctx, tx, id, asked[to], actor, reason)
+	_, err = runEvent(ctx, tx, id, asked[to], actor, reason)
+	return err
 }
 
-// runEvent records an event of the run itself: row 0.
-func runEvent(ctx context.Context, tx pgx.Tx, run int64, outcome, actor, reason string) error {
-	_, err := tx.Exec(ctx, `
-		INSERT INTO audit_event (run, row, outcome, actor, error) VALUES ($1, 0, $2, nullif($3, ''), nullif($4, ''))`,
-		run, outcome, clean(actor), clean(reason))
+// runEvent records an event of the run itself: row 0. It returns the link of the run's chain that has it.
+func runEvent(ctx context.Context, tx pgx.Tx, run int64, outcome, actor, reason string) (Link, error) {
+	rows, err := tx.Query(ctx, `
+		INSERT INTO audit_event (run, row, outcome, actor, error) VALUES ($1, 0, $2, nullif($3, ''), nullif($4, ''))
+		RETURNING `+wholeEvent, inBinary, run, outcome, clean(actor), clean(reason))
 	if err != nil {
-		return fmt.Errorf("record that run %d was %s: %w", run, outcome, err)
+		return Link{}, fmt.Errorf("record that run %d was %s: %w", run, outcome, err)
 	}
-	return nil
+	leaf, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (proof.Digest, error) { return eventLeaf(row.RawValues()), nil })
+	if err != nil {
+		return Link{}, fmt.Errorf("record that run %d was %s: %w", run, outcome, err)
+	}
+	var l leaves
+	l.add(0, leaf)
+	return extend(ctx, tx, run, &l)
 }

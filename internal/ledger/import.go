@@ -21,7 +21,7 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err := create(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	copied, err := copyRows(ctx, tx, n.ID, rows)
+	copied, slices, err := copyRows(ctx, tx, n.ID, rows)
 	if err != nil {
 		return 0, err
 	}
@@ -30,11 +30,14 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 		n.ID, copied, n.MaxFailures.Rows, n.MaxFailures.percent(), n.CanaryRows); err != nil {
 		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
-	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
+	if err := begin(ctx, tx, n.ID, slices); err != nil {
+		return 0, err
+	}
+	if _, err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
 		return 0, err
 	}
 	if n.Origin != 0 {
-		if err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(int32(copied)))); err != nil {
+		if _, err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(int32(copied)))); err != nil {
 			return 0, err
 		}
 	}

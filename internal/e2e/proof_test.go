@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"graphpatch/internal/postgres/pgtest"
+)
+
+// rewrite does to a database what only a superuser can.
+func rewrite(t *testing.T, db *pgtest.DB, statements ...string) {
+	t.Helper()
+	conn := db.Conn(t)
+	for _, sql := range append([]string{`SET session_replication_role = replica`}, statements...) {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+// verified expects the lines of an audit verify that finds something.
+func (k *kit) verified(args []string, lines ...string) {
+	k.tb.Helper()
+	r := k.run("audit", append([]string{"verify"}, args...)...)
+	if r.code != 1 || r.stderr != "" {
+		k.tb.Errorf("verify %v: %s", args, r)
+	}
+	for _, line := range lines {
+		if !strings.Contains(r.stdout, line) {
+			k.tb.Errorf("verify %v does not say %q:\n%s", args, line, r.stdout)
+		}
+	}
+}
+
+// What was recorded verifies, in each role's hands; what a superuser changes is named; and what he changes so that all
+// adds up is noticed against a checkpoint and against the worker's log.
+func TestTamperingIsNoticed(t *testing.T) {
+	t.Parallel()
+	k, db := newTestKit(t)
+	k.simulator("--fault=503:5%", "--fault-retry-after=0.1")
+	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", k.sample(200)))
+	log := k.ok("worker", "--drain", "--log-format=json").stderr
+	k.ok("audit", "checkpoint", "-o", "checkpoint.jsonl")
+	if r := k.ok("audit", "verify", run, "--against", k.write("worker.log", log)); !strings.HasPrefix(r.stdout, "All is as it was recorded: 1 run, 200 rows, ") ||
+		!strings.HasSuffix(r.stdout, "; 1 held against exported digests.\n") {
+		t.Errorf("got %s", r)
+	}
+	k.ok("audit", "verify", "--month", run[:6], "--against", "checkpoint.jsonl")
+	if r := k.run("audit", "verify", run, "--against", "none.jsonl"); r.code != 2 {
+		t.Errorf("got %s", r)
+	}
+
+	rewrite(t, db,
+		`UPDATE audit_event SET response_body = 'never' WHERE run = `+run+` AND row = 7 AND final`,
+		`DELETE FROM audit_event WHERE run = `+run+` AND row = 9 AND final`,
+		`INSERT INTO audit_event (run, row, outcome) VALUES (`+run+`, 11, 'unknown')`,
+		`UPDATE status_update SET user_principal_name = 'eve@contoso.com' WHERE run = `+run+` AND row = 13`)
+	k.verified([]string{run},
+		"row 7, commit ", ": altered: the event applied of the attempt ",
+		"row 9, commit ", ": missing: an event that the commit recorded",
+		"row 11: inserted: the event unknown, which no commit recorded",
+		"row 1: altered: what one of the rows 1 to 1000 asks for is not what was imported",
+	)
+
+	// The whole run, and no trace of it.
+	var away []string
+	for _, table := range []string{"audit_event", "audit_commit", "status_update", "run_count"} {
+		away = append(away, `DELETE FROM `+table)
+	}
+	rewrite(t, db, append(away, `DELETE FROM run`)...)
+	k.ok("audit", "verify")
+	k.verified([]string{"--against", "checkpoint.jsonl"}, "run "+run+": missing: the run was exported before, and is gone")
+	k.verified([]string{run, "--against", "worker.log"}, "run "+run+": missing: the run was exported before, and is gone")
+	if info, err := os.Stat(filepath.Join(k.dir, "checkpoint.jsonl")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
