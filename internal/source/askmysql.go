@@ -3,7 +3,9 @@ package source
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,10 +31,33 @@ func askMySQL(ctx context.Context, cfg *QueryConfig) (results, error) {
 		if strings.Contains(version, "MariaDB") {
 			limit = fmt.Sprintf(`SET SESSION max_statement_time = %f`, cfg.Timeout.Seconds())
 		}
-		_, err := conn.ExecContext(ctx, limit)
-		return err
+		if _, err := conn.ExecContext(ctx, limit); err != nil {
+			return err
+		}
+		// A statement that commits by itself, DROP TABLE for one, ends a transaction that only reads, and is done. In a session
+		// that only reads it is not.
+		if _, err := conn.ExecContext(ctx, `SET SESSION TRANSACTION READ ONLY`); err != nil {
+			return err
+		}
+		return conn.Raw(func(raw any) error { return countParameters(ctx, raw, cfg) })
 	}
 	return server.ask(ctx, cfg)
+}
+
+// countParameters makes sure that there are as many as the query takes; what else is wrong with it shows when it is asked.
+func countParameters(ctx context.Context, raw any, cfg *QueryConfig) error {
+	conn, ok := raw.(driver.ConnPrepareContext)
+	if !ok || len(cfg.Parameters) == 0 {
+		return nil
+	}
+	prepared, err := conn.PrepareContext(ctx, cfg.Text)
+	if err != nil {
+		return err
+	}
+	if takes := prepared.NumInput(); takes != len(cfg.Parameters) {
+		err = &parametersError{takes, len(cfg.Parameters)}
+	}
+	return errors.Join(err, prepared.Close())
 }
 
 var mysqlKinds = map[string]kind{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,18 +44,24 @@ func askPostgres(ctx context.Context, cfg *QueryConfig) (_ results, err error) {
 	if err := conn.Exec(ctx, begin).Close(); err != nil {
 		return nil, err
 	}
+	// First without asking it: what is wrong with the query shows before the server begins, and what its types are.
+	asked, err := conn.Prepare(ctx, "", cfg.Text, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(asked.Fields) == 0:
+		return nil, errNoColumns
+	case len(asked.ParamOIDs) != len(cfg.Parameters):
+		return nil, &parametersError{len(asked.ParamOIDs), len(cfg.Parameters)}
+	}
+	if err := p.describe(ctx, asked.Fields); err != nil {
+		return nil, err
+	}
 	values := make([][]byte, len(cfg.Parameters))
 	for i, v := range cfg.Parameters {
 		values[i] = []byte(v)
 	}
 	p.reader = conn.ExecParams(ctx, cfg.Text, values, nil, nil, nil)
-	p.describe()
-	if len(p.shape) == 0 {
-		if _, err := p.reader.Close(); err != nil {
-			return nil, err
-		}
-		return nil, errNoColumns
-	}
 	return p, nil
 }
 
@@ -65,24 +72,33 @@ var postgresKinds = map[uint32]kind{
 	pgtype.TextOID: textKind, pgtype.VarcharOID: textKind, pgtype.BPCharOID: textKind, pgtype.NameOID: textKind, pgtype.UnknownOID: textKind,
 }
 
-// firstUserType is where the types begin that a database's users made: an enumeration or citext comes as a text, and what is
-// none is for the checks of its values to find.
-const firstUserType = 16384
-
-func (p *postgresResults) describe() {
-	names := pgtype.NewMap()
-	for _, f := range p.reader.FieldDescriptions() {
-		c := column{name: f.Name, typeName: fmt.Sprintf("with the OID %d", f.DataTypeOID)}
-		if t, ok := names.TypeForOID(f.DataTypeOID); ok {
-			c.typeName = t.Name
-		}
+// describe names the columns' types. Those that somebody made in the database are texts when the server counts them among
+// texts or enumerations.
+func (p *postgresResults) describe(ctx context.Context, fields []pgconn.FieldDescription) error {
+	p.cells = make([]string, len(fields))
+	var others []string
+	for _, f := range fields {
 		kind, known := postgresKinds[f.DataTypeOID]
-		if c.kind = kind; !known && f.DataTypeOID < firstUserType {
-			c.kind = oddKind
+		if !known {
+			kind = oddKind
 		}
-		p.shape = append(p.shape, c)
+		p.shape = append(p.shape, column{name: f.Name, kind: kind})
+		others = append(others, strconv.FormatUint(uint64(f.DataTypeOID), 10))
 	}
-	p.cells = make([]string, len(p.shape))
+	types := p.conn.ExecParams(ctx, `
+		SELECT pg_catalog.format_type(oid, NULL), typcategory IN ('S', 'E') AND typtype IN ('b', 'e')
+		FROM unnest($1::oid[]) WITH ORDINALITY AS asked (id, n) JOIN pg_catalog.pg_type ON oid = id ORDER BY n`,
+		[][]byte{[]byte("{" + strings.Join(others, ",") + "}")}, nil, nil, nil).Read()
+	if types.Err != nil {
+		return types.Err
+	}
+	for i, row := range types.Rows {
+		c := &p.shape[i]
+		if c.typeName = string(row[0]); c.kind == oddKind && string(row[1]) == "t" {
+			c.kind = textKind
+		}
+	}
+	return nil
 }
 
 func (p *postgresResults) columns() []column { return p.shape }
@@ -116,7 +132,7 @@ func (p *postgresResults) close() error {
 }
 
 // goodbye is how long a server may take to let go of us.
-const goodbye = 3 * time.Second
+const goodbye = 2 * time.Second
 
 func (cfg *QueryConfig) judgePostgres(e *pgconn.PgError, late bool) verdict {
 	said := e.Message

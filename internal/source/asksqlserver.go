@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -15,13 +16,29 @@ import (
 // askSQLServer asks in a transaction that is always taken back: this server knows none that only reads. Nor does it know a
 // timeout; the driver tells it to stop when the context ends.
 func askSQLServer(ctx context.Context, cfg *QueryConfig) (results, error) {
-	server := sqlServer{connector: mssql.NewConnectorConfig(*cfg.Address.sqlserver), kinds: sqlServerKinds, text: sqlServerText}
+	connector := mssql.NewConnectorConfig(*cfg.Address.sqlserver)
+	connector.Dialer = impatient{}
+	server := sqlServer{connector: connector, kinds: sqlServerKinds, text: sqlServerText}
 	server.prepare = func(ctx context.Context, conn *sql.Conn) error {
 		// Otherwise a query that waits for somebody's lock would wait until the timeout, and hold locks of its own.
 		_, err := conn.ExecContext(ctx, `SET LOCK_TIMEOUT 30000`)
 		return err
 	}
 	return server.ask(ctx, cfg)
+}
+
+// impatient dials for a driver that waits for a server's greeting without a look at the context. When that ends, the
+// connection still has the time to tell the server to stop.
+type impatient struct{ net.Dialer }
+
+// DialContext is what the driver calls.
+func (d impatient) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(goodbye)) })
+	return conn, nil
 }
 
 var sqlServerKinds = map[string]kind{

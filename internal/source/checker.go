@@ -66,8 +66,12 @@ func (k *checker) check(number int32, line int64, cells []string) (*userstatus.R
 	return &k.row, k.faults
 }
 
-// add notes a fault, but only the first of a cell: the second would mostly be a consequence of it.
+// add notes a fault, but only the first of a cell: the second would mostly be a consequence of it. So would be those of every
+// cell in a column of the wrong type.
 func (k *checker) add(f Fault) {
+	if f.Column > 0 && k.layout.unfit[f.Column-1] {
+		return
+	}
 	if f.Column > 0 && slices.ContainsFunc(k.faults, func(g Fault) bool { return g.Column == f.Column }) {
 		return
 	}

@@ -30,8 +30,10 @@ func (f Fault) Error() string {
 	switch {
 	case f.Line == 0:
 		return f.Source + ": " + f.Reason()
-	case f.numbered:
+	case f.numbered && f.Column > 0:
 		return fmt.Sprintf("%s: row %d, %s", f.Source, f.Line, f.Reason())
+	case f.numbered:
+		return fmt.Sprintf("%s: row %d: %s", f.Source, f.Line, f.Reason())
 	}
 	return fmt.Sprintf("%s:%d: %s", f.Source, f.Line, f.Reason())
 }

@@ -71,6 +71,7 @@ func (l *layout) misfits(r *Result) []Fault {
 			continue
 		}
 		if problem, right := r.columns[i].misfit(f, r.zone != nil); problem != "" {
+			l.unfit[i] = true
 			faults = append(faults, Fault{Column: i + 1, Name: strings.TrimSpace(l.header[i]), Problem: problem, Right: right, spreads: true})
 		}
 	}

@@ -29,6 +29,13 @@ var (
 	errTwoTables = errors.New("the query returns more than one table: select one")
 )
 
+// parametersError says that a query takes another number of parameters than there are.
+type parametersError struct{ takes, given int }
+
+func (e *parametersError) Error() string {
+	return fmt.Sprintf("the query takes %d of --param, %d given", e.takes, e.given)
+}
+
 // explain makes an error one for people. What ended the caller's context stays as it is.
 func (cfg *QueryConfig) explain(ctx, within context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -67,9 +74,10 @@ type verdict struct {
 var timedOut = verdict{reason: "timeout"}
 
 func (cfg *QueryConfig) judge(err error, late bool) verdict {
-	_, wide := errors.AsType[*wideError](err)
+	_, isWide := errors.AsType[*wideError](err)
+	_, isParameters := errors.AsType[*parametersError](err)
 	switch {
-	case wide, errors.Is(err, errNoColumns), errors.Is(err, errTwoTables):
+	case isWide, isParameters, errors.Is(err, errNoColumns), errors.Is(err, errTwoTables):
 		return verdict{err.Error(), true}
 	}
 	if e, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
