@@ -9,6 +9,7 @@ import (
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
+	"graphpatch/internal/ledger"
 )
 
 // reading opens the audit for as long as read takes.
@@ -24,6 +25,16 @@ func readingFrom(ctx context.Context, database cli.Database, read func(*pgxpool.
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
 	return read(pools.Main)
+}
+
+// owning opens the database as the tables' owner for as long as change takes.
+func owning(ctx context.Context, database cli.Database, change func(*ledger.Ledger) error) (err error) {
+	pools, err := database.ConnectAsOwner(ctx, "audit")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
+	return change(ledger.New(pools.Main, ""))
 }
 
 func noNegative(limit int) error {

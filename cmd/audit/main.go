@@ -1,4 +1,5 @@
-// Command audit reads what happened: runs, one run, events, results. It changes nothing.
+// Command audit reads what happened: runs, one run, events, results, and whether all is as it was recorded. Only purge changes
+// something.
 package main
 
 import (
@@ -9,7 +10,7 @@ import (
 
 func main() { cli.Main("audit", description, &grammar{}) }
 
-const description = `Shows what happened to runs, rows and requests. It changes nothing.
+const description = `Shows what happened to runs, rows and requests, and whether that is what was recorded. Only purge changes anything.
 
 Exit codes: 0 done (also when nothing was found), 1 failed or no such run, 2 wrong usage.`
 
@@ -21,6 +22,8 @@ type grammar struct {
 
 	Verify     verifyCommand     `cmd:"" help:"Tell whether all is as it was recorded, and what is not."`
 	Checkpoint checkpointCommand `cmd:"" help:"Write the digests that verify can be held against later."`
+
+	Purge purgeCommand `cmd:"" help:"Remove the rows and events of months that are over, for good."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -154,7 +154,7 @@ func work(t *testing.T, books *ledger.Ledger, run int64) {
 func fixTimes(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	change(t, pool, `UPDATE run SET created_at = '2026-11-23T09:59:58Z'`)
-	change(t, pool, `UPDATE run_count SET progress_at = '2026-11-23T10:00:02Z'`)
+	change(t, pool, `UPDATE run_count SET progress_at = '2026-11-23T10:00:02Z', digest = sha256('')`)
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), `SET LOCAL session_replication_role = replica`); err != nil {
 			return err

@@ -86,6 +86,12 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	add("canary", canaryOf(d.Detail))
 	add("limit", limitOf(d.Detail))
 	add("progress", progress(d, v))
+	if d.PurgedAt != nil {
+		add("purged", "rows and events, "+v.time(*d.PurgedAt))
+	}
+	if d.Digest != nil {
+		add("chain", fmt.Sprintf("commit %d, digest %s", *d.Commit, *d.Digest))
+	}
 	add("waits", d.waits(v.now.Location()))
 	return table.Write(w, v.width)
 }

@@ -19,6 +19,13 @@ type Detail struct {
 	Source   json.RawMessage `json:"source"`   // what the rows came from; an object
 	Options  json.RawMessage `json:"options"`
 
+	// Commit and Digest are where the chain of the run stands, which later looks at it can be held against; nil for a run that is
+	// older than the chain.
+	Commit *int    `json:"commit"`
+	Digest *string `json:"digest"`
+	// PurgedAt is when rows and events were removed with their month; nil: they are there.
+	PurgedAt *time.Time `json:"purgedAt"`
+
 	FirstProgressAt *time.Time `json:"firstProgressAt"` // nil before anything happened to a row
 	LastProgressAt  *time.Time `json:"lastProgressAt"`
 	RatePerSecond   *float64   `json:"ratePerSecond"` // rows settled between first and last progress; nil when it cannot be said
@@ -67,6 +74,8 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 func readDetail(ctx context.Context, tx pgx.Tx, run int64) (Detail, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT `+runColumns+`, r.source, r.options, r.origin,
+		       CASE WHEN c.digest IS NOT NULL THEN c.commits END AS commit, encode(c.digest, 'hex') AS digest,
+		       (SELECT purged_at FROM audit_purge WHERE month = r.id / 1000000) AS purged_at,
 		       (SELECT count(*) FROM in_flight f WHERE f.run = r.id) AS in_flight,
 		       (SELECT min(recorded_at) FROM (
 		            SELECT e.recorded_at FROM audit_event e WHERE e.run = r.id AND e.row > 0 ORDER BY e.row LIMIT 1000
@@ -94,6 +103,7 @@ func readHistory(ctx context.Context, tx pgx.Tx, run int64) ([]RunEvent, error) 
 // complete works out what follows from what was read.
 func (d *Detail) complete() {
 	d.toUTC()
+	toUTC(d.PurgedAt)
 	for i := range d.History {
 		toUTC(&d.History[i].RecordedAt)
 	}

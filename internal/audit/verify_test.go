@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -370,5 +371,22 @@ func TestVerifyManySlices(t *testing.T) {
 	w.rewrite(`UPDATE run_count SET commits = 0, digest = NULL WHERE run = $1`, later)
 	if findings, _ = w.verify(VerifyFilter{Run: later}); !slices.Equal(findings, []string{"3 missing"}) {
 		t.Errorf("got %q", findings)
+	}
+}
+
+// Of a purged run it is told what is left, and that the rest is gone.
+func TestPurgedRun(t *testing.T) {
+	w := newWorld(t)
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""})
+	w.send(run, 1, "applied", "applied", 200, "")
+	w.exec(`INSERT INTO audit_purge (month, actor, runs, digest) SELECT id / 1000000, 'anna@desk', 1, sha256('') FROM run`)
+	d, err := w.audit.Show(t.Context(), run)
+	if err != nil || d.PurgedAt == nil || d.Applied != 1 || d.Commit == nil || *d.Commit != 3 || len(*d.Digest) != 64 {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	var purged *PurgedError
+	err = w.audit.Results(t.Context(), ResultFilter{Run: run}, func(Detail, iter.Seq2[*Result, error]) error { return nil })
+	if !errors.As(err, &purged) || purged.Run != run {
+		t.Errorf("got %v", err)
 	}
 }

@@ -19,21 +19,43 @@ import (
 	"graphpatch/internal/jobs"
 )
 
-// document reads the list of the tenants.
+// document reads the list of the tenants, and what holds for all of them.
 func (r *fileReader) document(root *yaml.Node) (all []Served) {
-	r.mapping(root, "the file", []key{{"tenants", true, func(list *yaml.Node) {
-		list = target(list)
-		if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-			r.fault(list, "tenants must be a list, not empty")
-			return
-		}
-		for _, entry := range list.Content {
-			s := r.entry(entry)
-			r.unlike(all, s, entry)
-			all = append(all, s)
-		}
-	}}})
+	keepMonths := 0
+	r.mapping(root, "the file", []key{
+		{"tenants", true, func(list *yaml.Node) { all = r.tenants(list) }},
+		{"keep-months", false, func(v *yaml.Node) { keepMonths = parse(r, v, "keep-months", ParseKeepMonths) }},
+	})
+	for i := range all {
+		all[i].KeepMonths = keepMonths
+	}
 	return all
+}
+
+func (r *fileReader) tenants(list *yaml.Node) (all []Served) {
+	list = target(list)
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		r.fault(list, "tenants must be a list, not empty")
+		return nil
+	}
+	for _, entry := range list.Content {
+		s := r.entry(entry)
+		r.unlike(all, s, entry)
+		all = append(all, s)
+	}
+	return all
+}
+
+// mostMonths is a hundred years.
+const mostMonths = 1200
+
+// ParseKeepMonths reads how many months of history are kept.
+func ParseKeepMonths(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > mostMonths {
+		return 0, fmt.Errorf("%q is no number of months to keep besides this one: use 1 to %d", s, mostMonths)
+	}
+	return n, nil
 }
 
 // unlike finds what two entries may not have in common.

@@ -19,6 +19,7 @@ type Served struct {
 	Name         string       // in the file; empty for flags
 	TenantWrites budget.Limit // of all its apps together
 	AtOnce       int          // slices
+	KeepMonths   int          // of all tenants' history, besides this one; 0: all
 
 	at         string // where it stands in the file
 	credential credential

@@ -81,3 +81,46 @@ func TestTamperingIsNoticed(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// A month that is over is purged by the tables' owner and by nobody else; what comes after it is not harmed.
+func TestPurgeByCommand(t *testing.T) {
+	t.Parallel()
+	k, db := newTestKit(t)
+	k.simulator()
+	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", k.sample(50)))
+	k.ok("worker", "--drain")
+	// The run is moved to a month long ago, as if time had passed.
+	rewrite(t, db, `SELECT make_month(202001)`,
+		`UPDATE run SET id = 202001000001`, `UPDATE run_count SET run = 202001000001`, `UPDATE status_update SET run = 202001000001`,
+		`UPDATE audit_event SET run = 202001000001`, `UPDATE audit_commit SET run = 202001000001`)
+	next := enqueued(k, k.ok("enqueue", "csv", "--output=json", "--again", k.sample(40)))
+	if r := k.ok("audit", "runs"); !strings.Contains(r.stdout, "202001000001") || !strings.Contains(r.stdout, next) || next == run {
+		t.Fatalf("got %s", r)
+	}
+	k.ok("worker", "--drain")
+	results := k.ok("audit", "results", next, "-o", "-").stdout
+
+	k.env["DATABASE_URL"] = member(t, db, "graphpatch_audit").Config().ConnString()
+	if r := k.run("audit", "purge", "--before", "202002"); r.code != 1 || !strings.Contains(r.stderr, "the user who owns the tables") {
+		t.Errorf("as an auditor: %s", r)
+	}
+	k.env["DATABASE_URL"] = db.URL
+	if r := k.run("audit", "purge", "--before", "202013"); r.code != 2 {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "purge", "--before", "202002"); r.stdout != "202001: 1 run\nPurged the rows and events of 1 run in 1 month.\n" {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "purge", "--before", "202002"); r.stdout != "Nothing to purge.\n" {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "show", "202001000001"); !strings.Contains(r.stdout, "purged    rows and events, ") {
+		t.Errorf("got %s", r)
+	}
+	if got := k.ok("audit", "results", next, "-o", "-").stdout; got != results {
+		t.Errorf("the month after: %s", got)
+	}
+	if r := k.ok("audit", "verify"); !strings.Contains(r.stdout, "2 runs, 40 rows, ") || !strings.HasSuffix(r.stdout, "; 1 of purged runs.\n") {
+		t.Errorf("got %s", r)
+	}
+}
