@@ -1,4 +1,4 @@
-// Command audit reads what happened: runs, one run, events, results. It changes nothing.
+// Command audit reads what happened: runs, one run, events, one event, results. It changes nothing.
 package main
 
 import (
@@ -17,6 +17,8 @@ type grammar struct {
 	Runs    runsCommand    `cmd:"" help:"List runs, newest first."`
 	Show    showCommand    `cmd:"" help:"Tell where one run stands, and why rows failed."`
 	Events  eventsCommand  `cmd:"" help:"List events, newest first: every request and its answer, and what happened to runs."`
+	Event   eventCommand   `cmd:"" help:"Show one event: the whole exchange, as it went over the wire."`
+	Export  exportCommand  `cmd:"" help:"Write all events that satisfy the filters, for a program."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
 	Version kong.VersionFlag `help:"Print the version."`

@@ -172,13 +172,13 @@ func TestRunsTable(t *testing.T) {
 
 func TestEventsTable(t *testing.T) {
 	events := []audit.Event{
-		{Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
-		{Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
-		{Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
+		{ID: "202611000042-0-0f00ba44", Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
+		{ID: "202611000042-123456-9f3a61c2", Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
+		{ID: "202611000041-7-c0ffee00", Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
 	}
 	for name, width := range map[string]int{"table.txt": 0, "table-80.txt": 80, "table-132.txt": 132} {
 		var out bytes.Buffer
-		if err := writeEvents(&out, events, true, evening(width)); err != nil {
+		if err := writeEvents(&out, events, evening(width)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.String())

@@ -150,12 +150,12 @@ func functionRights(t *testing.T, owner *pgx.Conn, users [4]*pgx.Conn) {
 		WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'river\_%' AND has_function_privilege($1, oid, 'EXECUTE')
 		ORDER BY 1`
 	want := [4][]string{
-		{"make_months"},
+		{"event_id", "make_months"},
 		{
 			"budget_crashed", "budget_ease", "budget_eased", "budget_factor", "budget_got_through", "budget_lower", "budget_open", "budget_reserve",
-			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "failure_cause", "make_months",
+			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "event_id", "failure_cause", "make_months",
 		},
-		{"failure_cause"}, nil,
+		{"event_id", "failure_cause"}, nil,
 	}
 	for i, user := range users {
 		got := column(t, owner, callable, user.Config().User)
