@@ -29,3 +29,44 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ), 'hex'), 8)
 $$;
 COMMENT ON FUNCTION event_id IS 'The name of an event, as audit event takes it.';
+
+-- For people with psql and for reporting. What stands here stays: columns may be added at the end. Outcomes and names are
+-- compared as they are in the indexes.
+
+CREATE SCHEMA audit;
+
+CREATE VIEW audit.runs AS
+SELECT r.id AS run, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.created_at, r.finished_at,
+       r.source ->> 'file' AS file, r.source ->> 'sha256' AS sha256, r.source, r.options,
+       c.rows, c.settled, CASE r.state WHEN 'cancelled' THEN 0 ELSE c.rows - c.settled END AS open,
+       CASE r.state WHEN 'cancelled' THEN c.rows - c.settled ELSE 0 END AS cancelled,
+       c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
+       c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown, c.late, c.requests, c.progress_at
+FROM run r JOIN run_count c ON c.run = r.id;
+COMMENT ON VIEW audit.runs IS 'Each run, and how far it has come.';
+
+CREATE VIEW audit.rows AS
+SELECT u.run, u.row, u.line, r.tenant, r.name AS run_name, r.actor, r.created_at, u.target, u.route, u.device_configuration_id, u.certificate_id,
+       u.user_status_id, u.user_principal_name,
+       (SELECT jsonb_object_agg(name, value)
+        FROM (VALUES (1, 'userDisplayName', to_jsonb(u.user_display_name)), (2, 'devicesCount', to_jsonb(u.devices_count)),
+                     (4, 'status', to_jsonb(u.status)), (8, 'lastReportedDateTime', to_jsonb(u.last_reported_date_time)),
+                     (16, 'userPrincipalName', to_jsonb(u.user_principal_name))) p (bit, name, value)
+        WHERE u.asks & bit > 0) AS wanted,
+       coalesce(f.outcome, CASE r.state WHEN 'cancelled' THEN 'cancelled' ELSE 'open' END) AS outcome,
+       f.status AS http_status, f.error, f.recorded_at AS settled_at,
+       CASE WHEN f.row > 0 THEN event_id(f.run, f.row, f.recorded_at, f.outcome, f.client_request_id) END AS event
+FROM status_update u JOIN run r ON r.id = u.run
+LEFT JOIN audit_event f ON f.run = u.run AND f.row = u.row AND f.final;
+COMMENT ON VIEW audit.rows IS 'Each row of a run: what it asks for, and what became of it.';
+
+CREATE VIEW audit.events AS
+SELECT event_id(e.run, e.row, e.recorded_at, e.outcome, e.client_request_id) AS event, e.run, e.row, r.tenant,
+       e.outcome COLLATE "C" AS outcome, e.final, e.spared, e.status AS http_status,
+       lower(left(split_part(e.error, ':', 1), 64)) COLLATE "C" AS error_code, e.error, e.recorded_at, e.sent_at,
+       e.elapsed_us / 1000.0 AS elapsed_ms, e.method, e.url, e.client_request_id, e.request_id, e.worker COLLATE "C" AS worker, e.actor,
+       u.route, u.device_configuration_id, u.certificate_id, u.user_status_id, u.user_principal_name,
+       e.request_body, e.response_headers, e.response_body, e.body_cut
+FROM audit_event e JOIN run r ON r.id = e.run
+LEFT JOIN status_update u ON u.run = e.run AND u.row = e.row;
+COMMENT ON VIEW audit.events IS 'Each event: every request with its answer, and what happened to runs.';

@@ -186,10 +186,29 @@ func TestEventsTable(t *testing.T) {
 	}
 }
 
+func TestUserTable(t *testing.T) {
+	rows := []audit.UserRow{
+		{
+			Run: 202611000042, Row: 123456, CreatedAt: at("16:49:59"), DeviceConfigurationID: "0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11", Outcome: "rejected",
+			HTTPStatus: ptr(403), Error: ptr("Forbidden: no\r\nreally"), Wanted: json.RawMessage(`{"devicesCount": 3, "userPrincipalName": "anna@contoso.com"}`),
+		},
+		{Run: 202611000041, Row: 7, CreatedAt: at("16:39:59"), DeviceConfigurationID: "c1", Outcome: "open", Wanted: json.RawMessage(`{"status": "compliant"}`)},
+	}
+	for name, width := range map[string]int{"user-wide.txt": 0, "user-80.txt": 80, "user-132.txt": 132} {
+		var out bytes.Buffer
+		if err := writeUser(&out, rows, evening(width)); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.String())
+		fits(t, name, out.String(), width)
+	}
+}
+
 // A column of CSV and a property of JSON are the same thing by the same name.
 func TestFieldsAreProperties(t *testing.T) {
 	check(t, "runs", names(runFields), audit.Run{})
 	check(t, "events", names(eventFields), audit.Event{})
+	check(t, "user", names(userFields), audit.UserRow{Wanted: json.RawMessage(`"x"`)})
 	check(t, "events with bodies", append(names(eventFields), names(bodyFields)...), withBodies(&audit.Event{}))
 }
 

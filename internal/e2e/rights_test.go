@@ -52,6 +52,9 @@ func member(t *testing.T, db *pgtest.DB, roles ...string) *pgx.Conn {
 // rightsOfTables are what enqueue, the worker, the audit and everybody may do with each table and sequence. Small letters: only with
 // some columns. A new table needs a line here, and in migrations/rights.
 var rightsOfTables = map[string][4]string{
+	"audit.events":              {"", "", "SELECT", ""},
+	"audit.rows":                {"", "", "SELECT", ""},
+	"audit.runs":                {"", "", "SELECT", ""},
 	"audit_event":               {"SELECT insert", "SELECT insert", "SELECT", ""},
 	"audit_event_…":             {"", "", "", ""},
 	"budget":                    {"SELECT", "SELECT INSERT UPDATE", "SELECT", ""},
@@ -116,14 +119,14 @@ func TestRights(t *testing.T) {
 func tableRights(t *testing.T, owner *pgx.Conn, user string) map[string]string {
 	t.Helper()
 	rows, err := owner.Query(t.Context(), `
-		SELECT DISTINCT regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
+		SELECT DISTINCT CASE relnamespace WHEN 'audit'::regnamespace THEN 'audit.' ELSE '' END || regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
 			SELECT string_agg(CASE WHEN whole THEN p ELSE lower(p) END, ' ' ORDER BY n)
 			FROM unnest(CASE relkind WHEN 'S' THEN ARRAY['USAGE'] ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] END)
 				WITH ORDINALITY AS one (p, n),
 			LATERAL (SELECT CASE relkind WHEN 'S' THEN has_sequence_privilege($1, oid, p) ELSE has_table_privilege($1, oid, p) END AS whole) w
 			WHERE whole OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND relkind <> 'S' AND has_any_column_privilege($1, oid, p)), '')
 		FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
+		WHERE relnamespace IN ('public'::regnamespace, 'audit'::regnamespace) AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
 	if err != nil {
 		t.Fatal(err)
 	}
