@@ -45,11 +45,7 @@ func writeEventsJSON(w io.Writer, events iter.Seq2[audit.Event, error], bodies b
 		if err != nil {
 			return flush(out, err)
 		}
-		var v any = &e
-		if bodies {
-			v = withBodies(&e)
-		}
-		line, err := cli.JSON(v)
+		line, err := eventJSON(&e, bodies)
 		if err != nil {
 			return flush(out, err)
 		}
@@ -66,6 +62,31 @@ func writeEventsJSON(w io.Writer, events iter.Seq2[audit.Event, error], bodies b
 		return err
 	}
 	return out.Flush()
+}
+
+// writeEventsLines writes one event in JSON on each line, as they come.
+func writeEventsLines(w io.Writer, events iter.Seq2[audit.Event, error], bodies bool) error {
+	out := bufio.NewWriter(w)
+	for e, err := range events {
+		if err != nil {
+			return flush(out, err)
+		}
+		line, err := eventJSON(&e, bodies)
+		if err != nil {
+			return flush(out, err)
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func eventJSON(e *audit.Event, bodies bool) ([]byte, error) {
+	if bodies {
+		return cli.JSON(withBodies(e))
+	}
+	return cli.JSON(e)
 }
 
 // flush writes what was read before err.
@@ -97,6 +118,7 @@ func writeEventsCSV(w io.Writer, events iter.Seq2[audit.Event, error], bodies bo
 // eventFields are the properties of an event in JSON, in the same order; bodyFields those that --bodies adds.
 var (
 	eventFields = []field[audit.Event]{
+		{"id", func(e *audit.Event) string { return e.ID }},
 		{"run", func(e *audit.Event) string { return strconv.FormatInt(e.Run, 10) }},
 		{"row", func(e *audit.Event) string { return strconv.Itoa(e.Row) }},
 		{"line", func(e *audit.Event) string { return text(e.Line) }},

@@ -1,5 +1,5 @@
-// Command audit reads what happened: runs, one run, events, results, and whether all is as it was recorded. Only purge changes
-// something.
+// Command audit reads what happened: runs, one run, events, one event, results, and whether all is as it was recorded. Only
+// purge changes something.
 package main
 
 import (
@@ -18,6 +18,9 @@ type grammar struct {
 	Runs    runsCommand    `cmd:"" help:"List runs, newest first."`
 	Show    showCommand    `cmd:"" help:"Tell where one run stands, and why rows failed."`
 	Events  eventsCommand  `cmd:"" help:"List events, newest first: every request and its answer, and what happened to runs."`
+	Event   eventCommand   `cmd:"" help:"Show one event: the whole exchange, as it went over the wire."`
+	User    userCommand    `cmd:"" help:"Tell the history of one person over all runs."`
+	Export  exportCommand  `cmd:"" help:"Write all events that satisfy the filters, for a program."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
 	Verify     verifyCommand     `cmd:"" help:"Tell whether all is as it was recorded, and what is not."`

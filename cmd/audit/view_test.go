@@ -172,13 +172,31 @@ func TestRunsTable(t *testing.T) {
 
 func TestEventsTable(t *testing.T) {
 	events := []audit.Event{
-		{Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
-		{Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
-		{Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
+		{ID: "202611000042-0-0f00ba44", Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
+		{ID: "202611000042-123456-9f3a61c2", Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
+		{ID: "202611000041-7-c0ffee00", Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
 	}
 	for name, width := range map[string]int{"table.txt": 0, "table-80.txt": 80, "table-132.txt": 132} {
 		var out bytes.Buffer
-		if err := writeEvents(&out, events, true, evening(width)); err != nil {
+		if err := writeEvents(&out, events, evening(width)); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.String())
+		fits(t, name, out.String(), width)
+	}
+}
+
+func TestUserTable(t *testing.T) {
+	rows := []audit.UserRow{
+		{
+			Run: 202611000042, Row: 123456, CreatedAt: at("16:49:59"), DeviceConfigurationID: "0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11", Outcome: "rejected",
+			HTTPStatus: ptr(403), Error: ptr("Forbidden: no\r\nreally"), Wanted: json.RawMessage(`{"devicesCount": 3, "userPrincipalName": "anna@contoso.com"}`),
+		},
+		{Run: 202611000041, Row: 7, CreatedAt: at("16:39:59"), DeviceConfigurationID: "c1", Outcome: "open", Wanted: json.RawMessage(`{"status": "compliant"}`)},
+	}
+	for name, width := range map[string]int{"user-wide.txt": 0, "user-80.txt": 80, "user-132.txt": 132} {
+		var out bytes.Buffer
+		if err := writeUser(&out, rows, evening(width)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.String())
@@ -190,6 +208,7 @@ func TestEventsTable(t *testing.T) {
 func TestFieldsAreProperties(t *testing.T) {
 	check(t, "runs", names(runFields), audit.Run{})
 	check(t, "events", names(eventFields), audit.Event{})
+	check(t, "user", names(userFields), audit.UserRow{Wanted: json.RawMessage(`"x"`)})
 	check(t, "events with bodies", append(names(eventFields), names(bodyFields)...), withBodies(&audit.Event{}))
 }
 

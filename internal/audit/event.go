@@ -10,6 +10,7 @@ import (
 // Event is one event of the audit, with the ids of the row it happened to. What does not apply is nil: an event of the
 // run itself (row 0) has no target, one without a request has no answer. Times are UTC.
 type Event struct {
+	ID              string     `json:"id"` // what names it; stays the same
 	Run             int64      `json:"run"`
 	Row             int        `json:"row"`
 	Line            *int64     `json:"line"` // where the row begins in its source

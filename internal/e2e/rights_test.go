@@ -55,6 +55,9 @@ var rightsOfTables = map[string][4]string{
 	"audit_commit":              {"SELECT insert", "SELECT insert", "SELECT", ""},
 	"audit_commit_…":            {"", "", "", ""},
 	"audit_purge":               {"", "", "SELECT", ""},
+	"audit.events":              {"", "", "SELECT", ""},
+	"audit.rows":                {"", "", "SELECT", ""},
+	"audit.runs":                {"", "", "SELECT", ""},
 	"audit_event":               {"SELECT insert", "SELECT insert", "SELECT", ""},
 	"audit_event_…":             {"", "", "", ""},
 	"budget":                    {"SELECT", "SELECT INSERT UPDATE", "SELECT", ""},
@@ -119,14 +122,14 @@ func TestRights(t *testing.T) {
 func tableRights(t *testing.T, owner *pgx.Conn, user string) map[string]string {
 	t.Helper()
 	rows, err := owner.Query(t.Context(), `
-		SELECT DISTINCT regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
+		SELECT DISTINCT CASE relnamespace WHEN 'audit'::regnamespace THEN 'audit.' ELSE '' END || regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
 			SELECT string_agg(CASE WHEN whole THEN p ELSE lower(p) END, ' ' ORDER BY n)
 			FROM unnest(CASE relkind WHEN 'S' THEN ARRAY['USAGE'] ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] END)
 				WITH ORDINALITY AS one (p, n),
 			LATERAL (SELECT CASE relkind WHEN 'S' THEN has_sequence_privilege($1, oid, p) ELSE has_table_privilege($1, oid, p) END AS whole) w
 			WHERE whole OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND relkind <> 'S' AND has_any_column_privilege($1, oid, p)), '')
 		FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
+		WHERE relnamespace IN ('public'::regnamespace, 'audit'::regnamespace) AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +156,12 @@ func functionRights(t *testing.T, owner *pgx.Conn, users [4]*pgx.Conn) {
 		WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'river\_%' AND has_function_privilege($1, oid, 'EXECUTE')
 		ORDER BY 1`
 	want := [4][]string{
-		{"make_months"},
+		{"event_id", "make_months"},
 		{
 			"budget_crashed", "budget_ease", "budget_eased", "budget_factor", "budget_got_through", "budget_lower", "budget_open", "budget_reserve",
-			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "failure_cause", "make_months",
+			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "event_id", "failure_cause", "make_months",
 		},
-		{"failure_cause"}, nil,
+		{"event_id", "failure_cause"}, nil,
 	}
 	for i, user := range users {
 		got := column(t, owner, callable, user.Config().User)

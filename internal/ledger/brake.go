@@ -113,7 +113,7 @@ func frequentCauses(ctx context.Context, tx pgx.Tx, run int64) ([]cause, error) 
 			SELECT coalesce(status, 0) AS status, coalesce(error, '') AS error
 			FROM audit_event
 			WHERE run = $1 AND final AND outcome IN ('rejected', 'failed') AND recorded_at >= coalesce(
-				(SELECT max(recorded_at) FROM audit_event WHERE run = $1 AND row = 0 AND outcome = 'released'), 'epoch')
+				(SELECT max(recorded_at) FILTER (WHERE outcome = 'released') FROM audit_event WHERE run = $1 AND row = 0), 'epoch')
 			ORDER BY row DESC
 			LIMIT $2
 		) recent

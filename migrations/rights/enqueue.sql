@@ -2,7 +2,7 @@
 GRANT SELECT ON schema_version, run, run_count, run_counter, status_update, in_flight, audit_event, audit_commit, budget TO graphpatch_enqueue;
 GRANT SELECT ON river_migration, river_job, river_queue TO graphpatch_enqueue;
 
-GRANT EXECUTE ON FUNCTION make_months TO graphpatch_enqueue;
+GRANT EXECUTE ON FUNCTION make_months, event_id TO graphpatch_enqueue;
 GRANT INSERT, UPDATE ON run_counter TO graphpatch_enqueue;
 GRANT INSERT ON run, run_count TO graphpatch_enqueue;
 -- Of a run nothing that says where it came from.

@@ -4,7 +4,7 @@ GRANT EXECUTE ON FUNCTION make_months TO graphpatch_worker;
 
 GRANT UPDATE (state, reason, canary, finished_at) ON run TO graphpatch_worker;
 GRANT UPDATE ON run_count TO graphpatch_worker;
-GRANT EXECUTE ON FUNCTION failure_cause TO graphpatch_worker;
+GRANT EXECUTE ON FUNCTION failure_cause, event_id TO graphpatch_worker;
 GRANT INSERT, UPDATE, DELETE ON in_flight TO graphpatch_worker;
 
 -- All columns of an event but the time at which it was recorded.
