@@ -134,14 +134,23 @@ func times(n int) string {
 	return number(n) + " times"
 }
 
-// sourceOf describes the file; of another kind of source it shows what was noted.
+// sourceOf describes the file or the query; of another kind of source it shows what was noted.
 func sourceOf(d *audit.Detail) string {
 	var s struct {
 		File, SHA256, Encoding, Delimiter string
 		Bytes                             uint64
 		Columns                           []string
+		Query                             *struct {
+			Server, Host, Database, Text, SHA256 string
+			Parameters                           int
+		}
 	}
-	if err := json.Unmarshal(d.Source, &s); err != nil || s.File == "" {
+	switch err := json.Unmarshal(d.Source, &s); {
+	case err == nil && s.Query != nil:
+		q := s.Query
+		return fmt.Sprintf("%s %s/%s, %s, %s, query sha256 %s: %s", q.Server, q.Host, q.Database, count(len(s.Columns), "column"),
+			count(q.Parameters, "parameter"), q.SHA256, head(strings.Join(strings.Fields(q.Text), " ")))
+	case err != nil || s.File == "":
 		return d.Kind + " " + string(d.Source)
 	}
 	file := s.File
@@ -150,6 +159,15 @@ func sourceOf(d *audit.Detail) string {
 	}
 	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", file, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
 		count(len(s.Columns), "column"), s.SHA256)
+}
+
+// head is the beginning of a query: the whole of it is in the JSON.
+func head(text string) string {
+	const most = 200
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // quietAfter is how long a running run may be without progress before somebody should look: longer than any wait of a

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,19 @@ func fits(t *testing.T, name, text string, width int) {
 		}
 		if strings.ContainsAny(line, "\x1b\x07\r") {
 			t.Errorf("%s: a control character in %q", name, line)
+		}
+	}
+}
+
+func TestSourceOf(t *testing.T) {
+	query := `{"sha256":"ab","columns":["userStatusId","status"],"query":{"server":"postgres","host":"db.example.com:5433","database":"inventory","sha256":"cd","parameters":1,"text":"SELECT %s\n\tFROM device\n"}}`
+	for source, want := range map[string]string{
+		fmt.Sprintf(query, "*"):                      "postgres db.example.com:5433/inventory, 2 columns, 1 parameter, query sha256 cd: SELECT * FROM device",
+		fmt.Sprintf(query, strings.Repeat("ä", 300)): "postgres db.example.com:5433/inventory, 2 columns, 1 parameter, query sha256 cd: SELECT " + strings.Repeat("ä", 193) + "…",
+		`{"check":"users.csv:2"}`:                    `sql {"check":"users.csv:2"}`,
+	} {
+		if got := sourceOf(&audit.Detail{Run: audit.Run{Kind: "sql"}, Source: json.RawMessage(source)}); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

@@ -103,6 +103,9 @@ const deviceTable = `CREATE TABLE device (n int PRIMARY KEY, configuration varch
 
 const deviceQuery = `SELECT configuration, serial, full_name, devices, compliance AS status, reported, ticket FROM device ORDER BY n`
 
+// deviceFlags say what names the table and its devices.
+var deviceFlags = []string{"--map=configuration=deviceConfigurationId", "--map=serial=userStatusId"}
+
 // A query that returns what a file holds makes the run that the file makes: the same rows, the same fingerprint, the same
 // requests and the same results, from each server.
 func TestQueryAndFileMakeTheSameRun(t *testing.T) {
@@ -120,9 +123,9 @@ func TestQueryAndFileMakeTheSameRun(t *testing.T) {
 			k.env["INVENTORY"] = source.url
 			flags := []string{
 				"sql", "--source=env:INVENTORY", "--query-file=" + k.write("devices.sql", "\ufeff-- all of them\n"+deviceQuery+";\n"), "--time-zone=UTC",
-				"--map=configuration=deviceConfigurationId", "--map=serial=userStatusId", "--map=full_name=userDisplayName", "--map=devices=devicesCount",
-				"--map=reported=lastReportedDateTime", "--empty-as=null",
+				"--map=full_name=userDisplayName", "--map=devices=devicesCount", "--map=reported=lastReportedDateTime", "--empty-as=null",
 			}
+			flags = append(flags, deviceFlags...)
 			first := enqueued(k, k.ok("enqueue", append(flags, "--output=json")...))
 			if again := k.run("enqueue", "csv", "--empty-as=null", file); again.code != 2 || !strings.Contains(again.stderr, first) {
 				t.Errorf("the file is not taken for what the query returned: %s", again)

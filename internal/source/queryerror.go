@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,7 +53,7 @@ func (cfg *QueryConfig) explain(ctx, within context.Context, err error) error {
 	if e == timedOut {
 		e = verdict{reason: fmt.Sprintf("the query took longer than %v; --query-timeout allows more", cfg.Timeout)}
 	}
-	return &QueryError{Source: cfg.Address.String(), Reason: cfg.Address.hide(e.reason), Query: e.query}
+	return &QueryError{Source: cfg.Address.String(), Reason: shown(cfg.Address.hide(e.reason)), Query: e.query}
 }
 
 // hide takes the password out of a text. None should stand there; this is for what drivers will say one day. A short one
@@ -62,6 +63,23 @@ func (a *Address) hide(text string) string {
 		return text
 	}
 	return strings.ReplaceAll(text, a.password, "***")
+}
+
+// maxReason is how many characters of a server's words are shown.
+const maxReason = 1000
+
+// shown is a server's words as a terminal can be sent them: on one line, with an end.
+func shown(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = unicode.ReplacementChar
+		}
+	}
+	if len(runes) > maxReason {
+		return string(runes[:maxReason]) + "…"
+	}
+	return string(runes)
 }
 
 // verdict is what an error meant.
@@ -100,8 +118,7 @@ func unreached(err error) string {
 	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = e.Unwrap()
 	}
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	return "the database cannot be reached, or was lost: " + text
+	return "the database cannot be reached, or was lost: " + err.Error()
 }
 
 // refusedLogin is what every server means with a wrong user or password.
