@@ -131,7 +131,7 @@ func TestEraseByCommand(t *testing.T) {
 	k, db := newTestKit(t)
 	k.simulator()
 	const anna = "anna@contoso.com"
-	file := k.write("people.csv", "deviceConfigurationId,id,status,userPrincipalName\nc,u1,compliant,"+anna+"\nc,u2,compliant,bob@contoso.com\n")
+	file := k.write("people.csv", "deviceConfigurationId,id,status,userPrincipalName,note\nc,u1,compliant,"+anna+",x\nc,u2,compliant,bob@contoso.com,x\n")
 	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", "--hold", file))
 	if r := k.run("audit", "erase", "--user", anna); r.code != 1 || !strings.Contains(r.stderr, "run "+run+" has rows of this user and is held") {
 		t.Errorf("while the run is held: %s", r)
@@ -157,6 +157,9 @@ func TestEraseByCommand(t *testing.T) {
 		t.Errorf("got %s", r)
 	}
 	if r := k.ok("audit", "verify", "--against", "checkpoint.jsonl"); !strings.HasSuffix(r.stdout, "; 1 held against exported digests; 3 without a person's values, as events say.\n") {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "results", run, "-o", "-"); !strings.Contains(r.stdout, "\nc,u1,,,,1,2,applied,") || !strings.Contains(r.stdout, "\nc,u2,compliant,bob@contoso.com,x,2,3,applied,") {
 		t.Errorf("got %s", r)
 	}
 	if r := k.ok("audit", "erase", "--user", anna); r.stdout != "There is nothing of this user.\n" {
