@@ -1,5 +1,5 @@
 // Command audit reads what happened: runs, one run, events, one event, results, and whether all is as it was recorded. Only
-// purge changes something.
+// purge and erase change something.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 
 func main() { cli.Main("audit", description, &grammar{}) }
 
-const description = `Shows what happened to runs, rows and requests, and whether that is what was recorded. Only purge changes anything.
+const description = `Shows what happened to runs, rows and requests, and whether that is what was recorded. Only purge and erase change anything.
 
 Exit codes: 0 done (also when nothing was found), 1 failed or no such run, 2 wrong usage.`
 
@@ -27,6 +27,7 @@ type grammar struct {
 	Checkpoint checkpointCommand `cmd:"" help:"Write the digests that verify can be held against later."`
 
 	Purge purgeCommand `cmd:"" help:"Remove the rows and events of months that are over, for good."`
+	Erase eraseCommand `cmd:"" help:"Remove a person's values, for good."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -16,6 +16,7 @@ type resultRow struct {
 	line   int64
 	wanted [8]*string
 	other  []string
+	erased bool
 
 	outcome    *string
 	final      *bool
@@ -32,7 +33,7 @@ type resultRow struct {
 func (r *resultRow) scan(rows pgx.Rows) error {
 	r.other, r.body = nil, nil
 	w := &r.wanted
-	return rows.Scan(&r.row, &r.line, &w[0], &w[1], &w[2], &w[3], &w[4], &w[5], &w[6], &w[7], &r.other,
+	return rows.Scan(&r.row, &r.line, &w[0], &w[1], &w[2], &w[3], &w[4], &w[5], &w[6], &w[7], &r.other, &r.erased,
 		&r.outcome, &r.final, &r.method, &r.status, &r.err, &r.requestID, &r.id, &r.sentAt, &r.recordedAt, &r.body)
 }
 
@@ -42,7 +43,7 @@ func (r *resultRow) scan(rows pgx.Rows) error {
 func (f *ResultFilter) query(unsettled string) (sql string, args []any) {
 	sql = `
 		SELECT u.row, u.line, u.device_configuration_id, u.user_status_id, u.certificate_id,
-		       u.user_display_name, u.devices_count::text, u.status, u.last_reported_date_time, u.user_principal_name, u.other,
+		       u.user_display_name, u.devices_count::text, u.status, u.last_reported_date_time, u.user_principal_name, u.other, u.erased IS NOT NULL,
 		       e.outcome, e.final, e.method, e.status, CASE WHEN e.final THEN e.error END, e.request_id, e.client_request_id, e.sent_at,
 		       e.recorded_at, CASE WHEN e.final OR e.outcome = 'observed' THEN e.response_body END
 		FROM status_update u `
@@ -94,7 +95,7 @@ func streamResults(ctx context.Context, tx pgx.Tx, f *ResultFilter, d *Detail, c
 				return nil
 			}
 			result.begin(&r, unsettled(d))
-			if result.Cells, result.Text, err = cells.fill(r.wanted, r.other); err != nil {
+			if result.Cells, result.Text, err = cells.fill(r.wanted, r.other, r.erased); err != nil {
 				return fmt.Errorf("row %d: %w", r.row, err)
 			}
 		}

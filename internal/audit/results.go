@@ -139,10 +139,12 @@ func newCells(d *Detail) (*cells, error) {
 	return c, nil
 }
 
-// fill returns the cells, and the record as it stood, if that was kept.
-func (c *cells) fill(wanted [8]*string, other []string) ([]string, string, error) {
+// fill returns the cells, and the record as it stood, if that was kept. Those of which a person's values were removed are empty.
+func (c *cells) fill(wanted [8]*string, other []string, erased bool) ([]string, string, error) {
 	for i, w := range c.columns {
 		switch {
+		case w < 0 && erased:
+			c.cells[i] = ""
 		case w < 0 && len(other) == 0:
 			return nil, "", errors.New("a cell is missing")
 		case w < 0:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -388,5 +390,27 @@ func TestPurgedRun(t *testing.T) {
 	err = w.audit.Results(t.Context(), ResultFilter{Run: run}, func(Detail, iter.Seq2[*Result, error]) error { return nil })
 	if !errors.As(err, &purged) || purged.Run != run {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The leaf is what docs/proof.md says, worked out by Postgres alone.
+func TestLeavesAsInTheManual(t *testing.T) {
+	w, _, _, _ := story(t)
+	page, err := os.ReadFile("../../docs/proof.md")
+	w.must(err)
+	_, sql, _ := strings.Cut(string(page), "```sql\n")
+	sql, _, _ = strings.Cut(sql, "```")
+	function := regexp.MustCompile("`(CREATE FUNCTION [^`]*)`").FindStringSubmatch(string(page))
+	sql, where, ok := strings.Cut(sql, "WHERE")
+	if !ok || function == nil || !strings.Contains(where, "AND row = 7") {
+		t.Fatal("the manual has no statement")
+	}
+	w.exec(function[1])
+	var events, found int
+	w.must(w.pool.QueryRow(t.Context(), `
+		SELECT count(*), count(c.leaf) FROM (`+sql+`) e
+		LEFT JOIN (SELECT encode(unnest(digests), 'hex') AS leaf FROM audit_commit WHERE number > 0) c USING (leaf)`).Scan(&events, &found))
+	if events == 0 || found != events {
+		t.Errorf("%d of %d leaves are in the chain", found, events)
 	}
 }

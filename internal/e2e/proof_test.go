@@ -124,3 +124,45 @@ func TestPurgeByCommand(t *testing.T) {
 		t.Errorf("got %s", r)
 	}
 }
+
+// A person's values are removed, by the tables' owner alone, and all verifies as before.
+func TestEraseByCommand(t *testing.T) {
+	t.Parallel()
+	k, db := newTestKit(t)
+	k.simulator()
+	const anna = "anna@contoso.com"
+	file := k.write("people.csv", "deviceConfigurationId,id,status,userPrincipalName,note\nc,u1,compliant,"+anna+",x\nc,u2,compliant,bob@contoso.com,x\n")
+	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", "--hold", file))
+	if r := k.run("audit", "erase", "--user", anna); r.code != 1 || !strings.Contains(r.stderr, "run "+run+" has rows of this user and is held") {
+		t.Errorf("while the run is held: %s", r)
+	}
+	k.ok("enqueue", "release", run)
+	k.ok("worker", "--drain")
+	k.ok("audit", "checkpoint", "-o", "checkpoint.jsonl")
+	k.env["DATABASE_URL"] = member(t, db, "graphpatch_audit", "graphpatch_worker", "graphpatch_enqueue").Config().ConnString()
+	if r := k.run("audit", "erase", "--user", anna); r.code != 1 || !strings.Contains(r.stderr, "the user who owns the tables") {
+		t.Errorf("as somebody else: %s", r)
+	}
+	k.env["DATABASE_URL"] = db.URL
+	for _, args := range [][]string{{"--user", "anna"}, {"--user", anna, "--reason", "Anna@contoso.com asked"}} {
+		if r := k.run("audit", append([]string{"erase"}, args...)...); r.code != 2 {
+			t.Errorf("%v: %s", args, r)
+		}
+	}
+	// The canary's read showed her as well.
+	if r := k.ok("audit", "erase", "--user", anna, "--reason", "request 1"); r.stdout != "Removed the values from 1 row and 2 events in 1 run.\n" {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "events", "--limit=0", "--bodies", "--output=json"); strings.Contains(r.stdout, "anna") || !strings.Contains(r.stdout, "bob@contoso.com") {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "verify", "--against", "checkpoint.jsonl"); !strings.HasSuffix(r.stdout, "; 1 held against exported digests; 3 without a person's values, as events say.\n") {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "results", run, "-o", "-"); !strings.Contains(r.stdout, "\nc,u1,,,,1,2,applied,") || !strings.Contains(r.stdout, "\nc,u2,compliant,bob@contoso.com,x,2,3,applied,") {
+		t.Errorf("got %s", r)
+	}
+	if r := k.ok("audit", "erase", "--user", anna); r.stdout != "There is nothing of this user.\n" {
+		t.Errorf("got %s", r)
+	}
+}
