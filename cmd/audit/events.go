@@ -15,7 +15,7 @@ import (
 type eventsCommand struct {
 	RunNumber     runNumber   `name:"run" placeholder:"NUMBER" help:"Only events of this run."`
 	Row           *int32      `placeholder:"N" help:"Only events of this row; 0 for those of the run itself."`
-	Outcome       []outcome   `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished. Repeatable, or with commas."`
+	Outcome       []outcome   `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded, moved, missing; observed, throttled, unauthorized, refused, transient, unknown; enqueued, planned, held, released, cancelled, finished. Repeatable, or with commas."`
 	Final         bool        `help:"Only events that settle their row."`
 	Status        statusRange `placeholder:"CODE" help:"Only answers with this HTTP status: 429, or a class such as 4xx."`
 	User          userPattern `placeholder:"NAME" help:"Only rows that ask for this userPrincipalName; with a star at the end, for one that begins so."`

@@ -28,6 +28,10 @@ type csvCommand struct {
 	DryRun      bool                `help:"Validate, say what would be done, and enqueue nothing."`
 	Wait        bool                `help:"Wait until the run is finished, held or cancelled, and show its progress. Exit code 3: finished with rows rejected or failed; 1: held or cancelled."`
 	Hold        bool                `help:"Enqueue the run on hold, for release later."`
+	Blind       bool                `help:"Send every row without reading its status first. Not set: what Graph shows as it is wanted is not sent, and is settled as unchanged."`
+	Plan        bool                `help:"Read the statuses, then hold the run for a person to look at what would be changed; release sends it."`
+	Recheck     bool                `help:"Read a status again just before its row is sent, when it was read more than 5 minutes before; a status that somebody else has changed since is left alone, and its row is settled as moved."`
+	SkipMissing bool                `help:"Do not send rows whose statuses Graph does not have: they are settled as missing."`
 	Canary      *int32              `placeholder:"N" help:"Send the first N rows, then hold the run for a person to look at them; release sends the others. Not set: the first row goes alone and is read back, as always, and the others follow by themselves."`
 	MaxFailures ledger.FailureLimit `default:"5%" placeholder:"N|P%" help:"Hold the run once N rows were rejected or failed, or more than P % of the settled ones, looked at from 100 on; 100% is no limit (default ${default}). Throttling and waiting never count; a release begins to count anew."`
 	Name        string              `placeholder:"TEXT" help:"A name for the run (default: the file's)."`
@@ -49,8 +53,11 @@ func (c *csvCommand) Validate() error {
 	if c.Canary != nil && *c.Canary < 1 {
 		faults = append(faults, fmt.Errorf("--canary %d: use 1 or more; without it the rows follow by themselves when the first one stuck", *c.Canary))
 	}
-	if c.Hold && c.Wait {
+	if c.Hold && c.Wait && !c.Plan {
 		faults = append(faults, errors.New("--hold and --wait: a run on hold is not worked, so there is nothing to wait for"))
+	}
+	if c.Blind && (c.Plan || c.Recheck || c.SkipMissing) {
+		faults = append(faults, errors.New("--blind reads nothing: leave out --plan, --recheck and --skip-missing"))
 	}
 	if c.DryRun && (c.Wait || c.Hold) {
 		faults = append(faults, errors.New("--dry-run enqueues nothing: leave out --wait and --hold"))
@@ -175,8 +182,9 @@ func (c *csvCommand) newRun(in *input, tenant uuid.UUID, sum *source.Summary) le
 		canaryRows = *c.Canary
 	}
 	return ledger.NewRun{
-		MaxFailures: c.MaxFailures, CanaryRows: canaryRows, Kind: "csv", Name: name, Actor: c.Actor.Name(), Tenant: tenant, Priority: c.Priority, Hold: c.Hold,
-		Fingerprint: sum.Fingerprint, Again: c.Again, Options: ledger.Options{Duplicates: c.OnDuplicate == "last"},
+		MaxFailures: c.MaxFailures, CanaryRows: canaryRows, Kind: "csv", Name: name, Actor: c.Actor.Name(), Tenant: tenant, Priority: c.Priority, Hold: c.Hold && !c.Plan,
+		Fingerprint: sum.Fingerprint, Again: c.Again, Blind: c.Blind, PlanHold: c.Plan,
+		Options: ledger.Options{Duplicates: c.OnDuplicate == "last", Recheck: c.Recheck, SkipMissing: c.SkipMissing},
 		Source: sourceNote{
 			File: in.name, SHA256: fmt.Sprintf("%x", sum.SHA256), Bytes: sum.Bytes, Encoding: sum.Encoding, Delimiter: string(sum.Delimiter),
 			Header: sum.Header, Columns: sum.Columns, OtherColumns: sum.OtherColumns, Skipped: sum.Skipped,

@@ -132,6 +132,7 @@ type imported struct {
 	Rows       int      `json:"rows"`
 	Skipped    int      `json:"skipped"`
 	Held       bool     `json:"held"`
+	ReadFirst  bool     `json:"readFirst"`  // what Graph shows as it is wanted is not sent
 	Canary     *int32   `json:"canaryRows"` // null: the rows follow by themselves
 	Limit      string   `json:"maxFailures"`
 	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
@@ -140,18 +141,26 @@ type imported struct {
 
 func (c *csvCommand) report(w io.Writer, run int64, name string, sum *source.Summary, o *cli.Outlook) error {
 	if c.Output == "json" {
-		r := imported{Run: run, Rows: sum.Rows, Skipped: sum.Skipped, Held: c.Hold, Canary: c.Canary, Limit: c.MaxFailures.String()}
+		r := imported{Run: run, Rows: sum.Rows, Skipped: sum.Skipped, Held: c.Hold && !c.Plan, ReadFirst: !c.Blind, Canary: c.Canary, Limit: c.MaxFailures.String()}
 		if o != nil {
-			r.ETASeconds, r.Waits = o.ETASeconds(), o.Waits(time.UTC)
+			r.Waits = o.Waits(time.UTC)
+		}
+		if o != nil && c.Blind { // otherwise it is not known how many rows will be sent
+			r.ETASeconds = o.ETASeconds()
 		}
 		return cli.WriteJSON(w, r)
 	}
 	pace, own, after := c.pace(sum.Rows, o)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
+	if !c.Blind {
+		how = fmt.Sprintf("read first; what is not as it is wanted is sent, at most %s at %s%s", own, pace, after)
+	}
 	if c.Canary != nil && int(*c.Canary) < sum.Rows {
 		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*c.Canary), "row"))
 	}
-	if c.Hold {
+	if c.Plan {
+		how = fmt.Sprintf(`read first, then on hold, until "enqueue release %d"`, run)
+	} else if c.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}
 	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",

@@ -10,7 +10,7 @@ import (
 
 // tally are the events of one run in one commit.
 type tally struct {
-	applied, rejected, failed, unchanged, superseded                     int32
+	applied, rejected, failed, unchanged, superseded, moved, missing     int32
 	observed, throttled, unauthorized, refused, transient, unknown, late int32
 	requests                                                             int32 // that certainly reached the wire
 }
@@ -55,6 +55,10 @@ func (t *tally) counter(outcome string) *int32 {
 		return &t.unchanged
 	case "superseded":
 		return &t.superseded
+	case "moved":
+		return &t.moved
+	case "missing":
+		return &t.missing
 	case "observed":
 		return &t.observed
 	case "throttled":
@@ -92,11 +96,11 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 				applied = applied + $2, rejected = rejected + $3, failed = failed + $4, unchanged = unchanged + $5,
 				superseded = superseded + $6, observed = observed + $7, throttled = throttled + $8,
 				unauthorized = unauthorized + $9, transient = transient + $10, unknown = unknown + $11, late = late + $12,
-				requests = requests + $13, refused = refused + $14,
+				requests = requests + $13, refused = refused + $14, moved = moved + $15, missing = missing + $16,
 				progress_at = clock_timestamp()
 			WHERE run = $1
 			RETURNING `+scoreColumns, run, t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
-			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused).Scan(s.fields()...)
+			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused, t.moved, t.missing).Scan(s.fields()...)
 		if err != nil {
 			return nil, fmt.Errorf("count events of run %d: %w", run, err)
 		}
@@ -104,7 +108,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 		switch {
 		case s.settled == s.rows:
 			change, err = l.finish(ctx, tx, run)
-		case s.limits.exceeded(s.newSettled, s.newFailures), s.canaryRows > 0 && s.settled >= s.canaryRows:
+		case s.limits.exceeded(s.newSettled, s.newFailures), s.canaryRows > 0 && s.settled >= s.canarySettled:
 			change, err = l.brake(ctx, tx, run, s)
 		}
 		if err != nil {
@@ -121,7 +125,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 func (l *Ledger) finish(ctx context.Context, tx pgx.Tx, run int64) (*Change, error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE run SET state = 'finished', reason = NULL, finished_at = clock_timestamp()
-		WHERE id = $1 AND state IN ('running', 'held')`, run)
+		WHERE id = $1 AND state IN ('planning', 'running', 'held')`, run)
 	if err != nil {
 		return nil, fmt.Errorf("finish run %d: %w", run, err)
 	}
