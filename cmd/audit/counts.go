@@ -18,7 +18,11 @@ func writeCounts(w io.Writer, d *audit.Detail, v view) error {
 		n    int
 	}{
 		{"applied", d.Applied}, {"unchanged", d.Unchanged}, {"superseded", d.Superseded}, {"rejected", d.Rejected}, {"failed", d.Failed},
+		{"moved", d.Moved}, {"missing", d.Missing},
 	} {
+		if c.n == 0 && (c.name == "moved" || c.name == "missing") {
+			continue // only of a run that was planned so
+		}
 		table.Add("  "+c.name, number(c.n), "")
 	}
 	if d.State == "cancelled" {

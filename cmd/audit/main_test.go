@@ -79,7 +79,7 @@ func written(t *testing.T) (p program, run int64) {
 	books := ledger.New(pool, "worker-1")
 	run = 202611000042
 	n := ledger.NewRun{
-		ID: run, Kind: "csv", Name: "users.csv", Actor: "anna@desk", Tenant: tenant, Priority: 2,
+		ID: run, Kind: "csv", Name: "users.csv", Actor: "anna@desk", Tenant: tenant, Priority: 2, Blind: true,
 		Source: map[string]any{
 			"file": "users.csv", "bytes": 4096, "sha256": strings.Repeat("ab", 32), "encoding": "UTF-8", "delimiter": ";",
 			"columns": []string{"userStatusId", "devicesCount"},

@@ -143,6 +143,7 @@ type imported struct {
 	Rows       int      `json:"rows"`
 	Skipped    int      `json:"skipped"`
 	Held       bool     `json:"held"`
+	ReadFirst  bool     `json:"readFirst"`  // what Graph shows as it is wanted is not sent
 	Canary     *int32   `json:"canaryRows"` // null: the rows follow by themselves
 	Limit      string   `json:"maxFailures"`
 	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
@@ -153,18 +154,26 @@ type imported struct {
 
 func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
 	if o.Output == "json" {
-		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay}
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold && !o.Plan, ReadFirst: !o.Blind, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay}
 		if outlook != nil {
-			r.ETASeconds, r.Waits = outlook.ETASeconds(), outlook.Waits(time.UTC)
+			r.Waits = outlook.Waits(time.UTC)
+		}
+		if outlook != nil && o.Blind { // otherwise it is not known how many rows will be sent
+			r.ETASeconds = outlook.ETASeconds()
 		}
 		return cli.WriteJSON(w, r)
 	}
 	pace, own, after := o.pace(b.rows, outlook)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
+	if !o.Blind {
+		how = fmt.Sprintf("read first; what is not as it is wanted is sent, at most %s at %s%s", own, pace, after)
+	}
 	if o.Canary != nil && int(*o.Canary) < b.rows {
 		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*o.Canary), "row"))
 	}
-	if o.Hold {
+	if o.Plan {
+		how = fmt.Sprintf(`read first, then on hold, until "enqueue release %d"`, run)
+	} else if o.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}
 	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",

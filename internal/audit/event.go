@@ -47,9 +47,9 @@ func (e *Event) Late() bool { return !e.Final && slices.Contains(settling, e.Out
 
 // The outcomes: those that settle a row, those of attempts after which it comes again, and those of runs.
 var (
-	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded"}
+	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded", "moved", "missing"}
 	passing  = []string{"observed", "throttled", "unauthorized", "refused", "transient", "unknown"}
-	ofRuns   = []string{"enqueued", "held", "released", "cancelled", "finished", "replayed", "erased"}
+	ofRuns   = []string{"enqueued", "planned", "held", "released", "cancelled", "finished", "replayed", "erased"}
 )
 
 // Outcomes returns every outcome an event can have.

@@ -129,6 +129,9 @@ type fold struct {
 // mayHaveChanged are the outcomes of a PATCH that Graph may have done. Of the others it has said that it did not.
 var mayHaveChanged = []string{"applied", "failed", "transient", "unknown"}
 
+// showing are the outcomes of reads that show the status as it is.
+var showing = []string{"observed", "unchanged", "moved"}
+
 func (f *fold) begin(r *resultRow, unsettled string) {
 	*f = fold{Result: Result{Row: r.row, Line: r.line, Outcome: unsettled}, attempts: f.attempts[:0]}
 }
@@ -144,7 +147,7 @@ func (f *fold) add(r *resultRow) {
 	}
 	switch {
 	case r.sentAt == nil:
-	case *r.outcome == "observed":
+	case orEmpty(r.method) == "GET" && slices.Contains(showing, *r.outcome):
 		if r.status != nil && *r.status == 200 && (f.seen.IsZero() || r.sentAt.Before(f.seen)) {
 			f.seen, f.Before = *r.sentAt, r.body
 		}

@@ -215,7 +215,7 @@ func TestWordsOfTheSchema(t *testing.T) {
 	for _, test := range []struct {
 		table, column string
 		want          []string
-	}{{"run", "state", []string{"running", "held", "finished", "cancelled"}}, {"audit_event", "outcome", Outcomes()}} {
+	}{{"run", "state", []string{"planning", "running", "held", "finished", "cancelled"}}, {"audit_event", "outcome", Outcomes()}} {
 		var check string
 		w.must(w.pool.QueryRow(t.Context(), `
 			SELECT pg_get_constraintdef(oid) FROM pg_constraint

@@ -36,7 +36,7 @@ type Detail struct {
 	OtherFailures int `json:"otherFailures"`
 }
 
-// RunEvent is what happened to a run as a whole: it was enqueued, held, released, cancelled, finished.
+// RunEvent is what happened to a run as a whole: it was enqueued, planned, held, released, cancelled, finished.
 type RunEvent struct {
 	Outcome    string    `json:"outcome"`
 	RecordedAt time.Time `json:"recordedAt"`
@@ -89,10 +89,11 @@ func readDetail(ctx context.Context, tx pgx.Tx, run int64) (Detail, error) {
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByNameLax[Detail])
 }
 
+// readHistory leaves out the requests that were made for several rows.
 func readHistory(ctx context.Context, tx pgx.Tx, run int64) ([]RunEvent, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT outcome, recorded_at, actor, error AS reason
-		FROM audit_event WHERE run = $1 AND row = 0
+		FROM audit_event WHERE run = $1 AND row = 0 AND method IS NULL
 		ORDER BY recorded_at`, run)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type runVerifier struct {
 }
 
 // counted are the columns of run_count that count events; the settling ones count rows.
-const counted = `rows, applied, rejected, failed, unchanged, superseded, observed, throttled, unauthorized, refused, transient, unknown, late`
+const counted = `rows, applied, rejected, failed, unchanged, superseded, moved, missing, observed, throttled, unauthorized, refused, transient, unknown, late`
 
 func newRunVerifier(ctx context.Context, tx pgx.Tx, v *verifier, run int64) (*runVerifier, error) {
 	r := &runVerifier{

@@ -62,6 +62,7 @@ var rightsOfTables = map[string][4]string{
 	"audit_event_…":             {"", "", "", ""},
 	"budget":                    {"SELECT", "SELECT INSERT UPDATE", "SELECT", ""},
 	"in_flight":                 {"SELECT", "SELECT INSERT UPDATE DELETE", "SELECT", ""},
+	"plan":                      {"SELECT DELETE", "SELECT INSERT UPDATE", "SELECT", ""},
 	"river_job":                 {"SELECT INSERT update", "SELECT INSERT UPDATE DELETE", "", ""},
 	"river_job_id_seq":          {"USAGE", "USAGE", "", ""},
 	"river_leader":              {"", "SELECT INSERT UPDATE DELETE", "", ""},
@@ -82,8 +83,8 @@ var rightsOfColumns = map[string]string{
 	"graphpatch_enqueue INSERT audit_event": "body_cut client_request_id elapsed_us erased final method recorded_at request_body request_id response_body response_headers sent_at spared status url worker",
 	"graphpatch_worker INSERT audit_event":  "erased recorded_at",
 	"graphpatch_enqueue UPDATE run":         "actor created_at fingerprint id kind name options origin priority repeat source tenant",
-	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent observed progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
-	"graphpatch_worker UPDATE run":          "actor created_at fingerprint id kind name options origin priority repeat source tenant",
+	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent missing moved observed planned_settled progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
+	"graphpatch_worker UPDATE run":          "actor blind created_at fingerprint id kind name options origin plan_hold priority repeat source tenant",
 }
 
 // What each role may do, all of it.

@@ -158,10 +158,10 @@ const afterSending = graph.MaxTimeout + 5*time.Second
 
 // renew has the token renewed that Graph refused, once for everybody who waits. It returns why the run must stop, "" if
 // it can go on or if the box will wait for a token.
-func (f *flight) renew(ctx context.Context, x graph.Exchange) (stop string) {
+func (b *box) renew(ctx context.Context, x graph.Exchange) (stop string) {
 	ctx, cancel := context.WithDeadline(ctx, x.SentAt.Add(afterSending))
 	defer cancel()
-	return whyStop(f.w.client.Renew(ctx, x))
+	return whyStop(b.w.client.Renew(ctx, x))
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -98,6 +98,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	w.slices = slices
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
+	river.AddWorker(workers, &planWorkers{slices: slices})
 	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log, keepMonths: config.KeepMonths})
 	var reindex river.PeriodicSchedule // River's own: at midnight
 	if !config.OwnsTables {

@@ -94,8 +94,9 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 		WHERE EXISTS (SELECT FROM run WHERE id = $1 AND state = 'running')
 		ORDER BY w.target, w.row DESC
 		ON CONFLICT (target) DO NOTHING`, run.ID, keys, rows, ids, l.worker)
-	// Newer: later in (run, row), and it will be sent, or something of it may have reached Graph. A held or cancelled
-	// run supersedes nothing; neither do the rows behind a canary's, nor one that Graph rejected or that was itself superseded.
+	// Newer: later in (run, row), and it will be sent, something of it may have reached Graph, or Graph was seen to have it
+	// already. A planning, held or cancelled run supersedes nothing else; neither do the rows behind a canary's, nor one that
+	// Graph rejected, that was itself superseded or is not sent for what was read.
 	batch.Queue(`
 		SELECT f.client_request_id, coalesce(own.settled, false),
 		       coalesce(own.lost > coalesce(own.read, '-infinity'), false), coalesce(newer.asks, 0), newer.run
@@ -113,8 +114,9 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 			JOIN run r ON r.id = n.run
 			JOIN run_count c ON c.run = n.run
 			LEFT JOIN LATERAL (
-				SELECT bool_or(e.final AND e.outcome IN ('rejected', 'superseded')) AS dropped,
-				       bool_or(e.outcome IN ('applied', 'failed', 'transient', 'unknown')) AS reached
+				SELECT bool_or(e.final AND e.outcome IN ('rejected', 'superseded', 'moved', 'missing')) AS dropped,
+				       bool_or(e.method IS DISTINCT FROM 'GET' AND e.outcome IN ('applied', 'failed', 'transient', 'unknown')
+				               OR e.final AND e.outcome = 'unchanged') AS reached
 				FROM audit_event e
 				WHERE e.run = n.run AND e.row = n.row
 			) past ON true

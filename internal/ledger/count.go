@@ -13,7 +13,7 @@ import (
 
 // tally are the events of one run in one commit.
 type tally struct {
-	applied, rejected, failed, unchanged, superseded                     int32
+	applied, rejected, failed, unchanged, superseded, moved, missing     int32
 	observed, throttled, unauthorized, refused, transient, unknown, late int32
 	requests                                                             int32 // that certainly reached the wire
 	leaves                                                               leaves
@@ -59,6 +59,10 @@ func (t *tally) counter(outcome string) *int32 {
 		return &t.unchanged
 	case "superseded":
 		return &t.superseded
+	case "moved":
+		return &t.moved
+	case "missing":
+		return &t.missing
 	case "observed":
 		return &t.observed
 	case "throttled":
@@ -99,7 +103,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 					applied = applied + $5, rejected = rejected + $6, failed = failed + $7, unchanged = unchanged + $8,
 					superseded = superseded + $9, observed = observed + $10, throttled = throttled + $11,
 					unauthorized = unauthorized + $12, transient = transient + $13, unknown = unknown + $14, late = late + $15,
-					requests = requests + $16, refused = refused + $17,
+					requests = requests + $16, refused = refused + $17, moved = moved + $18, missing = missing + $19,
 					progress_at = clock_timestamp(), `+chainBump+`
 				WHERE run = $1
 				RETURNING *
@@ -107,7 +111,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 			SELECT `+scoreColumns+` FROM bumped`,
 			run, content[:], pgtype.FlatArray[int32](t.leaves.rows), pgtype.FlatArray[[]byte](t.leaves.digests),
 			t.applied, t.rejected, t.failed, t.unchanged, t.superseded, t.observed, t.throttled,
-			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused).Scan(s.fields()...)
+			t.unauthorized, t.transient, t.unknown, t.late, t.requests, t.refused, t.moved, t.missing).Scan(s.fields()...)
 		if err != nil {
 			return nil, fmt.Errorf("count events of run %d: %w", run, err)
 		}
@@ -115,7 +119,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 		switch {
 		case s.settled == s.rows:
 			change, err = l.finish(ctx, tx, run, s.link)
-		case s.limits.exceeded(s.newSettled, s.newFailures), s.canaryRows > 0 && s.settled >= s.canaryRows:
+		case s.limits.exceeded(s.newSettled, s.newFailures), s.canaryRows > 0 && s.settled >= s.canarySettled:
 			change, err = l.brake(ctx, tx, run, s)
 		}
 		if err != nil {
@@ -133,7 +137,7 @@ func (l *Ledger) bump(ctx context.Context, tx pgx.Tx, counts map[int64]*tally) (
 func (l *Ledger) finish(ctx context.Context, tx pgx.Tx, run int64, link Link) (*Change, error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE run SET state = 'finished', reason = NULL, finished_at = clock_timestamp()
-		WHERE id = $1 AND state IN ('running', 'held')`, run)
+		WHERE id = $1 AND state IN ('planning', 'running', 'held')`, run)
 	if err != nil {
 		return nil, fmt.Errorf("finish run %d: %w", run, err)
 	}

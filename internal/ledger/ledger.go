@@ -42,7 +42,9 @@ type StateError struct {
 }
 
 // Already reports whether the run is as it was asked to be, so that nothing was to be done.
-func (e *StateError) Already() bool { return e.State == e.Asked }
+func (e *StateError) Already() bool {
+	return e.State == e.Asked || asked[e.State] == asked[e.Asked] && e.State != Held
+}
 
 func (e *StateError) Error() string {
 	switch {

@@ -1,8 +1,9 @@
 -- graphpatch_worker sends and records.
-GRANT SELECT ON schema_version, run, run_count, status_update, in_flight, audit_event, audit_commit, budget TO graphpatch_worker;
+GRANT SELECT ON schema_version, run, run_count, status_update, in_flight, audit_event, audit_commit, plan, budget TO graphpatch_worker;
 GRANT EXECUTE ON FUNCTION make_months TO graphpatch_worker;
 
-GRANT UPDATE (state, reason, canary, finished_at) ON run TO graphpatch_worker;
+GRANT UPDATE (state, reason, canary, finished_at, planned_at) ON run TO graphpatch_worker;
+GRANT INSERT, UPDATE ON plan TO graphpatch_worker;
 GRANT UPDATE ON run_count TO graphpatch_worker;
 GRANT EXECUTE ON FUNCTION failure_cause, event_id TO graphpatch_worker;
 GRANT INSERT, UPDATE, DELETE ON in_flight TO graphpatch_worker;

@@ -40,7 +40,7 @@ SELECT r.id AS run, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.re
        r.source ->> 'file' AS file, r.source ->> 'sha256' AS sha256, r.source, r.options,
        c.rows, c.settled, CASE r.state WHEN 'cancelled' THEN 0 ELSE c.rows - c.settled END AS open,
        CASE r.state WHEN 'cancelled' THEN c.rows - c.settled ELSE 0 END AS cancelled,
-       c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
+       c.applied, c.rejected, c.failed, c.unchanged, c.superseded, c.moved, c.missing,
        c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown, c.late, c.requests, c.progress_at
 FROM run r JOIN run_count c ON c.run = r.id;
 COMMENT ON VIEW audit.runs IS 'Each run, and how far it has come.';
