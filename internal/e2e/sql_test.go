@@ -161,8 +161,9 @@ func TestQueryAndFileMakeTheSameRun(t *testing.T) {
 				!strings.HasPrefix(cells[1], `c0,s0,"Zoë, ""Z"" O'Neil",,compliant,2026-11-23T08:15:00.25`) || strings.Count(string(got), ",applied,") != rows {
 				t.Errorf("results: %s\n%.600s", told, got)
 			}
-			if !strings.Contains(told.stderr, "--map configuration=deviceConfigurationId") {
-				t.Errorf("what it takes to enqueue the results again is not said: %s", told)
+			_, again, _ := strings.Cut(told.stderr, "To enqueue it again it takes ")
+			if r := k.run("enqueue", append([]string{"csv", back}, strings.Fields(again)...)...); r.code != 2 || !strings.Contains(r.stderr, "the same content was enqueued as run "+second) {
+				t.Errorf("the results are not taken for what the query returned: %s", r)
 			}
 		})
 	}

@@ -97,21 +97,28 @@ func parseURL(text string) (*url.URL, url.Values, error) {
 	return u, query, nil
 }
 
-// HasPassword reports whether a URL holds a password, or may do so.
+// HasPassword reports whether a URL holds a password, or may do so: what one reader of URLs takes for a fragment or a path may be a
+// password to another.
 func HasPassword(text string) bool {
-	u, query, err := parseURL(text)
-	if err != nil {
-		return strings.Contains(text, "@")
-	}
-	if _, set := u.User.Password(); set {
+	_, rest, _ := strings.Cut(text, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 && strings.Contains(rest[:at], ":") {
 		return true
 	}
+	_, query, err := parseURL(text)
+	if err != nil {
+		return strings.ContainsAny(rest, "@%") || namesPassword(rest)
+	}
 	for name := range query {
-		if name = strings.ToLower(name); strings.Contains(name, "password") || strings.Contains(name, "pwd") {
+		if namesPassword(name) {
 			return true
 		}
 	}
 	return false
+}
+
+func namesPassword(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "password") || strings.Contains(text, "pwd")
 }
 
 func parsePostgres(text string) (*Address, error) {

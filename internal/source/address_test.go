@@ -77,6 +77,8 @@ func TestHasPassword(t *testing.T) {
 		"postgres://anna@db/x": false, "mysql://db/x?tls=true": false, "sqlserver://db?database=x": false, "postgres:///x?host=/run/postgresql": false,
 		"postgres://anna:s@db/x": true, "postgres://anna:@db/x": true, "postgres://anna@db/x?password=s": true, "sqlserver://db?PWD=s": true,
 		"sqlserver://db?Password=s": true, "postgres://anna:s/@db/x": true, "mysql://anna:s%zz@db/x": true,
+		"postgres://anna:#s@db/x": true, "postgres://anna@db/x?passwor%64=s": true, "postgres://anna@db,db2:1/x?password=s": true,
+		"postgres://anna@[::1]:5432/x": false,
 	} {
 		if got := HasPassword(text); got != want {
 			t.Errorf("%s: got %v", text, got)

@@ -22,24 +22,29 @@ func askMySQL(ctx context.Context, cfg *QueryConfig) (results, error) {
 		return nil, err
 	}
 	server := sqlServer{connector: connector, readOnly: true, kinds: mysqlKinds, text: mysqlText}
-	server.prepare = func(ctx context.Context, conn *sql.Conn) error {
+	server.prepare = func(ctx context.Context, conn *sql.Conn) (func(context.Context, *sql.DB), error) {
 		var version string
-		if err := conn.QueryRowContext(ctx, `SELECT version()`).Scan(&version); err != nil {
-			return err
+		var id uint64
+		if err := conn.QueryRowContext(ctx, `SELECT version(), connection_id()`).Scan(&version, &id); err != nil {
+			return nil, err
 		}
 		limit := fmt.Sprintf(`SET SESSION max_execution_time = %d`, cfg.Timeout.Milliseconds())
 		if strings.Contains(version, "MariaDB") {
 			limit = fmt.Sprintf(`SET SESSION max_statement_time = %f`, cfg.Timeout.Seconds())
 		}
 		if _, err := conn.ExecContext(ctx, limit); err != nil {
-			return err
+			return nil, err
 		}
 		// A statement that commits by itself, DROP TABLE for one, ends a transaction that only reads, and is done. In a session
 		// that only reads it is not.
 		if _, err := conn.ExecContext(ctx, `SET SESSION TRANSACTION READ ONLY`); err != nil {
-			return err
+			return nil, err
 		}
-		return conn.Raw(func(raw any) error { return countParameters(ctx, raw, cfg) })
+		// The server does not notice that a connection is gone until it has a row to send.
+		stop := func(ctx context.Context, db *sql.DB) {
+			_, _ = db.ExecContext(ctx, fmt.Sprintf(`KILL QUERY %d`, id)) // it may be over by now
+		}
+		return stop, conn.Raw(func(raw any) error { return countParameters(ctx, raw, cfg) })
 	}
 	return server.ask(ctx, cfg)
 }

@@ -19,10 +19,10 @@ func askSQLServer(ctx context.Context, cfg *QueryConfig) (results, error) {
 	connector := mssql.NewConnectorConfig(*cfg.Address.sqlserver)
 	connector.Dialer = impatient{}
 	server := sqlServer{connector: connector, kinds: sqlServerKinds, text: sqlServerText}
-	server.prepare = func(ctx context.Context, conn *sql.Conn) error {
+	server.prepare = func(ctx context.Context, conn *sql.Conn) (func(context.Context, *sql.DB), error) {
 		// Otherwise a query that waits for somebody's lock would wait until the timeout, and hold locks of its own.
 		_, err := conn.ExecContext(ctx, `SET LOCK_TIMEOUT 30000`)
-		return err
+		return nil, err
 	}
 	return server.ask(ctx, cfg)
 }

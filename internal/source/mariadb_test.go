@@ -20,6 +20,7 @@ func TestMariaDB(t *testing.T) {
 	address := mariadbReader(t, server, password)
 	t.Run("types", func(t *testing.T) { mariadbTypes(t, server, address) })
 	t.Run("refusals", func(t *testing.T) { mariadbRefusals(t, server, address, password) })
+	t.Run("end", func(t *testing.T) { mariadbEnded(t, server, address) })
 	t.Run("socket", func(t *testing.T) { mariadbSocket(t, server) })
 }
 
@@ -68,7 +69,8 @@ func mariadbSocket(t *testing.T, server *mariadbtest.Server) {
 }
 
 func mariadbRefusals(t *testing.T, server *mariadbtest.Server, address, password string) {
-	server.Exec(t, `USE inventory; CREATE TABLE kept (n int); CREATE DATABASE hidden; CREATE TABLE hidden.secret (n int)`)
+	server.Exec(t, `USE inventory; CREATE TABLE kept (n int); CREATE PROCEDURE one() SELECT 7 AS n; CREATE PROCEDURE two() BEGIN SELECT 1; SELECT 2; END;
+		CREATE PROCEDURE none() SET @a = 1; CREATE DATABASE hidden; CREATE TABLE hidden.secret (n int)`)
 	server.Exec(t, `GRANT ALL ON inventory.* TO reader@'127.0.0.1'`) // it is not for lack of rights that nothing is written
 	wrong := with(t, address, func(u *url.URL) { u.User = url.UserPassword("reader", password+"x") })
 	checkRefusals(t, address, password, []refusal{
@@ -79,6 +81,9 @@ func mariadbRefusals(t *testing.T, server *mariadbtest.Server, address, password
 		{"SELECT nothing FROM kept", nil, "Unknown column 'nothing'", true},
 		{"SELECT 1; SELECT 2", nil, "You have an error in your SQL syntax", true},
 		{"SET @a = 1", nil, "the query returns no rows", true},
+		{"CALL none()", nil, "the query returns no rows", true},
+		{"CALL two()", nil, "the query returns more than one table", true},
+		{"SELECT if(seq = 2, repeat('x', 1050000), 'x') FROM seq_1_to_2000000000", nil, "row 2 is longer than 1 MiB", true}, // the others are not waited for
 		{"INSERT INTO kept VALUES (1)", nil, "the query would write", true},
 		{"INSERT INTO kept VALUES (1) RETURNING n", nil, "the query would write", true},
 		{"DROP TABLE kept", nil, "the query would write", true},
@@ -91,6 +96,9 @@ func mariadbRefusals(t *testing.T, server *mariadbtest.Server, address, password
 		{"SELECT 1", at(t, with(t, address, func(u *url.URL) { u.Path = "/elsewhere" })), "the server", false},
 		{"SELECT 1", at(t, with(t, address, func(u *url.URL) { u.Host = "127.0.0.1:1" })), "the database cannot be reached", false},
 	})
+	if text := textOf(t, fetch(t, asking(t, address, "CALL one()"))); text != "n\n7\n" {
+		t.Errorf("of a procedure: %q", text)
+	}
 	if text := textOf(t, fetch(t, asking(t, address, "SELECT count(*) FROM kept"))); text != "count(*)\n0\n" {
 		t.Errorf("something was written: %q", text)
 	}

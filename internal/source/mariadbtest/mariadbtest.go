@@ -107,8 +107,9 @@ func (s *Server) begin(t testing.TB, install, server string) error {
 	if out, err := setup.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
-	// The shell ends the server when its standard input does: with the test, or with the test's process.
-	run := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", `"$@" & server=$!; read -r end; kill "$server"; wait "$server"`, "sh", server,
+	// The shell ends the server when its standard input does: with the test, or with the test's process. Then nobody else is there
+	// to take its folder away.
+	run := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", `"$@" & server=$!; read -r end; kill "$server"; wait "$server"; rm -rf "$0"`, s.dir, server,
 		"--no-defaults", "--datadir="+data, "--tmpdir="+s.dir, "--socket="+s.Socket(), "--pid-file="+filepath.Join(s.dir, "pid"),
 		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(s.port), "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
 		"--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M", "--performance-schema=OFF")
@@ -174,6 +175,15 @@ func (s *Server) Exec(t testing.TB, statements string) {
 	if _, err := s.root.ExecContext(t.Context(), statements); err != nil {
 		t.Fatalf("%v\n%.500s", err, statements)
 	}
+}
+
+// Count asks something as root that has one number for an answer.
+func (s *Server) Count(t testing.TB, query string) (n int) {
+	t.Helper()
+	if err := s.root.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatalf("%v\n%.500s", err, query)
+	}
+	return n
 }
 
 // URL is the address of a database over TCP.
