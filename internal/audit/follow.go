@@ -21,7 +21,7 @@ func (a *Audit) Follow(ctx context.Context, f EventFilter, every time.Duration, 
 	for {
 		switch {
 		case ctx.Err() != nil:
-			return nil // the end that a follower has; what was cut off by it is no fault
+			return nil //nolint:nilerr // the end that a follower has; what was cut off by it is no fault
 		case err != nil:
 			return err
 		case len(events) > 0:
