@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -98,11 +99,7 @@ func flush(out *bufio.Writer, err error) error {
 }
 
 func writeEventsCSV(w io.Writer, events iter.Seq2[audit.Event, error], bodies bool) error {
-	fields := eventFields
-	if bodies {
-		fields = append(fields[:len(fields):len(fields)], bodyFields...)
-	}
-	out := newCSVWriter(w, fields)
+	out := newCSVWriter(w, eventFieldsWith(bodies))
 	for e, err := range events {
 		if err == nil {
 			err = out.write(&e)
@@ -113,6 +110,13 @@ func writeEventsCSV(w io.Writer, events iter.Seq2[audit.Event, error], bodies bo
 		}
 	}
 	return out.close()
+}
+
+func eventFieldsWith(bodies bool) []field[audit.Event] {
+	if bodies {
+		return slices.Concat(eventFields, bodyFields)
+	}
+	return eventFields
 }
 
 // eventFields are the properties of an event in JSON, in the same order; bodyFields those that --bodies adds.

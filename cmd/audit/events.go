@@ -18,6 +18,7 @@ type eventsCommand struct {
 	Sort   string  `enum:"newest,oldest" default:"newest" placeholder:"newest|oldest" help:"Which come first (default ${default})."`
 	After  eventID `placeholder:"EVENT" help:"Only what comes after this event: the next page, if it is the last of the one before."`
 	Limit  int     `default:"50" placeholder:"N" help:"How many events, 0 for all (default ${default})."`
+	Follow bool    `short:"f" help:"Go on with what is new, until an interrupt; the oldest of the first --limit events come first."`
 	Bodies bool    `help:"Also bodies and headers, as they went over the wire. In JSON and CSV, what is not UTF-8 is given as base64: and its code."`
 	Output string  `enum:"table,json,jsonl,csv" default:"table" placeholder:"table|json|jsonl|csv" help:"For a person or for a program (default ${default})."`
 
@@ -47,13 +48,15 @@ Examples:
 
   audit events --error-code Forbidden --since yesterday --sort oldest
 
+  audit events --run 202611000042 --outcome rejected,failed --follow
+
   audit events --status 4xx --limit 0 --output csv > refused.csv`
 }
 
 // Validate checks what kong cannot; kong calls it.
 func (c *eventsCommand) Validate() error {
 	_, err := c.filter(time.Now())
-	return errors.Join(noNegative(c.Limit), err)
+	return errors.Join(noNegative(c.Limit), err, c.checkFollow())
 }
 
 // Run lists the events.
@@ -64,7 +67,10 @@ func (c *eventsCommand) Run(ctx context.Context, streams cli.Streams) error {
 		return cli.Usage(err)
 	}
 	return reading(ctx, c.Database, func(a *audit.Audit) error {
-		if c.Output == "table" {
+		switch {
+		case c.Follow:
+			return c.follow(ctx, streams.Out, a, filter, v)
+		case c.Output == "table":
 			return c.write(ctx, streams.Out, a, filter, v)
 		}
 		return writeEventsAs(c.Output, streams.Out, a.Events(ctx, filter), c.Bodies)

@@ -74,6 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{"event 202611000041-1-00000000", 1, "", "audit: event 202611000041-1-00000000: no such event\n"},
 		{"event 202611000042-0-518f600e --output raw", 1, "", "audit: event 202611000042-0-518f600e has no exchange: it is enqueued\n"},
 		{"event 17", 2, "", `audit: <event>: "17" is no event: those are named by run, row and eight more digits, such as 202611000042-17-9f3a61c2` + "\nSee audit event --help.\n"},
+		{"events --follow --limit 0 --output json --until today", 2, "", "audit: events: --follow goes on and on with what is new; it does not go with --output json\n--follow goes on and on with what is new; it does not go with --until\n--limit=0: --follow begins with 1 to 1000 events\nSee audit events --help.\n"},
 		{"user --limit=-1 x@contoso.com", 2, "", "audit: user: --limit=-1: use a number of lines, or 0 for all\nSee audit user --help.\n"},
 		{"events --row 77", 0, "no events\n", ""},
 		{"show forty-two", 2, "", `audit: <run>: "forty-two" is no run number: those have twelve digits, the year, the month and a counter, such as 202611000042` + "\nSee audit show --help.\n"},

@@ -86,6 +86,7 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	add("canary", canaryOf(d.Detail))
 	add("limit", limitOf(d.Detail))
 	add("progress", progress(d, v))
+	add("slowest", slowestOf(d.Detail))
 	if d.PurgedAt != nil {
 		add("purged", "rows and events, "+v.time(*d.PurgedAt))
 	}
@@ -125,6 +126,15 @@ func limitOf(d *audit.Detail) string {
 		return fmt.Sprintf("held when more than %s %% of the settled rows are rejected or failed, from 100 on", share)
 	}
 	return fmt.Sprintf("held at %s rejected or failed rows", *d.MaxFailures)
+}
+
+// slowestOf names the requests that took longest, if any took a second.
+func slowestOf(d *audit.Detail) string {
+	var all []string
+	for _, s := range d.Slowest {
+		all = append(all, fmt.Sprintf("%.1f s (%s, event %s)", s.ElapsedMs/1000, s.Outcome, s.Event))
+	}
+	return strings.Join(all, ", ")
 }
 
 func times(n int) string {

@@ -30,6 +30,8 @@ func busy() *audit.Detail {
 		},
 		InFlight: 5, Source: json.RawMessage(`{"file":"users.csv","bytes":4300000,"sha256":"abababababababababababababababababababababababababababababababab","encoding":"UTF-16LE","delimiter":"\t","columns":["userStatusId","devicesCount"]}`),
 		Options: json.RawMessage(`{}`), FirstProgressAt: ptr(at("16:50:00")), LastProgressAt: ptr(at("17:00:24")), RatePerSecond: ptr(5.0),
+		RequestsPerRow: ptr(1.014), Retries: 61,
+		Slowest: []audit.Slow{{Event: "202611000042-17-9f3a61c2", Row: 17, Outcome: "applied", ElapsedMs: 12_345}, {Event: "202611000042-2333-0f00ba44", Row: 2333, Outcome: "transient", ElapsedMs: 1_000}},
 		History: []audit.RunEvent{
 			{Outcome: "enqueued", RecordedAt: at("16:49:59"), Actor: ptr("anna@desk")},
 			{Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("bob@desk"), Reason: ptr("lunch\x1b[2J")},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -12,11 +13,12 @@ import (
 type Audit struct {
 	pool           *pgxpool.Pool
 	reach, fewRows int
+	slack          time.Duration
 }
 
 // New returns an Audit over a migrated database. The pool must not be the ledger's: its settings forbid the plans that
 // a search through a whole history needs.
-func New(pool *pgxpool.Pool) *Audit { return &Audit{pool, reach, fewRows} }
+func New(pool *pgxpool.Pool) *Audit { return &Audit{pool, reach, fewRows, slack} }
 
 // ErrNoRun says that there is no run of that number.
 var ErrNoRun = errors.New("no such run")

@@ -229,3 +229,31 @@ func TestWordsOfTheSchema(t *testing.T) {
 		}
 	}
 }
+
+// What rows took in requests, and which of those took longest; those under a second are nothing to tell.
+func TestShowSlowest(t *testing.T) {
+	w, first, _, _ := story(t)
+	w.rewrite(`UPDATE audit_event SET elapsed_us = CASE row WHEN 1 THEN 999999 WHEN 2 THEN 1000000 WHEN 3 THEN 29000000 WHEN 5 THEN 1500000 WHEN 7 THEN 2500000 END
+		WHERE run = $1 AND row IN (1, 2, 3, 5, 7)`, first)
+	d, err := w.audit.Show(t.Context(), first)
+	w.must(err)
+	var got []string
+	for _, s := range d.Slowest {
+		e, err := w.audit.Event(t.Context(), s.Event)
+		w.must(err)
+		if e.Row != s.Row || e.Outcome != s.Outcome || *e.ElapsedMs != s.ElapsedMs {
+			t.Errorf("event %s is %+v", s.Event, e)
+		}
+		got = append(got, fmt.Sprintf("%d %s %v", s.Row, s.Outcome, s.ElapsedMs))
+	}
+	if diff := cmp.Diff(got, []string{"3 rejected 29000", "7 failed 2500", "5 transient 1500"}); diff != "" {
+		t.Errorf("slowest (-got +want):\n%s", diff)
+	}
+	if d.Retries != 3 || d.RequestsPerRow == nil || *d.RequestsPerRow != 1.5 {
+		t.Errorf("%d retries, %v requests a row", d.Retries, d.RequestsPerRow)
+	}
+	open := w.enqueue(contoso, "none.csv", update{configuration, "s77", ""})
+	if d, err = w.audit.Show(t.Context(), open); err != nil || d.RequestsPerRow != nil || len(d.Slowest) != 0 {
+		t.Errorf("before anything is settled: %v, %+v, %v", d.RequestsPerRow, d.Slowest, err)
+	}
+}

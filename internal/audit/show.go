@@ -30,6 +30,10 @@ type Detail struct {
 	LastProgressAt  *time.Time `json:"lastProgressAt"`
 	RatePerSecond   *float64   `json:"ratePerSecond"` // rows settled between first and last progress; nil when it cannot be said
 
+	RequestsPerRow *float64 `json:"requestsPerRow"` // that is settled; nil before anything is
+	Retries        int      `json:"retries"`        // how often a row came again, after an answer that settled nothing or none
+	Slowest        []Slow   `json:"slowest"`        // requests of a second and more, at most three, the slowest first
+
 	History  []RunEvent `json:"events"`   // the run's own, oldest first
 	Failures []Failure  `json:"failures"` // of rejected and failed rows, the most frequent first
 	// OtherFailures are the rejected and failed rows whose causes are too rare to be among Failures.
@@ -44,6 +48,14 @@ type RunEvent struct {
 	Reason     *string   `json:"reason"`
 }
 
+// Slow is a request that took long.
+type Slow struct {
+	Event     string  `json:"event"` // its ID
+	Row       int     `json:"row"`
+	Outcome   string  `json:"outcome"`
+	ElapsedMs float64 `json:"elapsedMs"`
+}
+
 // Show returns one run, or ErrNoRun. Everything is read from one snapshot, otherwise a run that is being worked would
 // not add up.
 func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
@@ -54,6 +66,9 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 			return err
 		}
 		if d.History, err = readHistory(ctx, tx, run); err != nil {
+			return err
+		}
+		if d.Slowest, err = readSlowest(ctx, tx, run); err != nil {
 			return err
 		}
 		d.Failures, err = readFailures(ctx, tx, run)
@@ -101,6 +116,18 @@ func readHistory(ctx context.Context, tx pgx.Tx, run int64) ([]RunEvent, error) 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[RunEvent])
 }
 
+// readSlowest looks only at requests of a second and more, which have an index of their own: others are not worth one.
+func readSlowest(ctx context.Context, tx pgx.Tx, run int64) ([]Slow, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT event_id(run, row, recorded_at, outcome, client_request_id) AS event, row, outcome, elapsed_us / 1000.0::float8 AS elapsed_ms
+		FROM audit_event WHERE run = $1 AND elapsed_us >= 1000000
+		ORDER BY elapsed_us DESC LIMIT 3`, run)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Slow])
+}
+
 // complete works out what follows from what was read.
 func (d *Detail) complete() {
 	d.toUTC()
@@ -114,6 +141,11 @@ func (d *Detail) complete() {
 		toUTC(d.FirstProgressAt)
 		toUTC(d.LastProgressAt)
 		d.RatePerSecond = rate(d.Settled, d.LastProgressAt.Sub(*d.FirstProgressAt))
+	}
+	d.Retries = d.Throttled + d.Unauthorized + d.Refused + d.Transient + d.Unknown
+	if d.Settled > 0 {
+		perRow := math.Round(1000*float64(d.Requests)/float64(d.Settled)) / 1000
+		d.RequestsPerRow = &perRow
 	}
 	d.OtherFailures = d.Rejected + d.Failed
 	for _, f := range d.Failures {
