@@ -23,5 +23,5 @@ func (f *flight) resolve(ctx context.Context) {
 	if asWanted {
 		e.Settles = "unchanged"
 	}
-	f.reports <- report{claim: f.claim, kind: f.record(e), outcome: e.Settles, problem: r.Problem(), readBack: asWanted}
+	f.reports <- report{claim: f.claim, kind: f.record(e), outcome: e.Settles, problem: f.text(r.Problem()), readBack: asWanted}
 }
