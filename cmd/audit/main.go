@@ -29,5 +29,7 @@ type grammar struct {
 	Purge purgeCommand `cmd:"" help:"Remove the rows and events of months that are over, for good."`
 	Erase eraseCommand `cmd:"" help:"Remove a person's values, for good."`
 
+	Pseudonym pseudonymCommand `cmd:"" help:"Print what stands for a name in redacted bodies."`
+
 	Version kong.VersionFlag `help:"Print the version."`
 }

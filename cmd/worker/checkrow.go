@@ -143,7 +143,7 @@ func (l *tenantLook) sendRow(ctx context.Context, books *ledger.Ledger, n ledger
 	ctx, cancel := context.WithTimeout(ctx, rowTime)
 	defer cancel()
 	return run, jobs.WorkHere(ctx, jobs.WorkerConfig{
-		Name: workerName(), Tenants: []jobs.Tenant{{ID: l.tenant, Budget: shared, Client: l.client, AtOnce: 1}},
+		Name: workerName(), Tenants: []jobs.Tenant{{ID: l.tenant, Budget: shared, Client: l.client, AtOnce: 1, Bodies: l.bodies}},
 		Pool: l.pools.Main, Ledger: books, Log: l.log,
 	}, run)
 }

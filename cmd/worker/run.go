@@ -25,6 +25,7 @@ type runCommand struct {
 
 	cli.ConfigFile
 	cli.Graph
+	cli.StoreBodies
 	cli.Database
 }
 
@@ -60,6 +61,9 @@ func (c *runCommand) kept(served []cli.Served) (int, error) {
 func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	served, err := c.ConfigFile.Served(c.Graph)
 	if err != nil {
+		return cli.Usage(err)
+	}
+	if err := c.Keep(served); err != nil {
 		return cli.Usage(err)
 	}
 	kept, err := c.kept(served)

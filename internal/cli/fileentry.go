@@ -92,7 +92,7 @@ func (r *fileReader) entryDefaults(entry *yaml.Node) Served {
 
 func (r *fileReader) entry(entry *yaml.Node) Served {
 	s := r.entryDefaults(entry)
-	seen := r.mapping(entry, "a tenant", []key{
+	seen := r.mapping(entry, "a tenant", append([]key{
 		{"name", true, func(v *yaml.Node) { s.Name = parse(r, v, "name", parseName) }},
 		{"cloud", false, func(v *yaml.Node) { s.Cloud = r.oneOf(v, "cloud", cloudNames()) }},
 		{"tenant", true, func(v *yaml.Node) { s.Tenant.Tenant = parse(r, v, "tenant", parseTenant) }},
@@ -105,7 +105,7 @@ func (r *fileReader) entry(entry *yaml.Node) Served {
 		{"timeout", false, func(v *yaml.Node) { s.Timeout = parse(r, v, "timeout", parseTimeout) }},
 		{"limits", false, func(v *yaml.Node) { r.limits(v, &s) }},
 		{"concurrency", false, func(v *yaml.Node) { s.AtOnce = parse(r, v, "concurrency", parseAtOnce) }},
-	})
+	}, r.storing(&s)...))
 	r.together(entry, &s, seen)
 	return s
 }
@@ -114,6 +114,12 @@ func (r *fileReader) entry(entry *yaml.Node) Served {
 func (r *fileReader) together(entry *yaml.Node, s *Served, seen map[string]*yaml.Node) {
 	if s.credential.needsApp && s.ClientID == "" && seen["app"] == nil {
 		r.fault(entry, "the tenant has no \"app\", which its credential needs: the client id of the app that logs in")
+	}
+	switch redacted := s.storeBodies == jobs.RedactedBodies; {
+	case redacted && seen["pseudonym-key"] == nil:
+		r.fault(seen["store-bodies"], "store-bodies is redacted: set pseudonym-key too, by which names can be found again")
+	case !redacted && seen["pseudonym-key"] != nil:
+		r.fault(seen["pseudonym-key"], "pseudonym-key is only of use with store-bodies: redacted")
 	}
 	for _, name := range []string{"base-url", "authority-host"} {
 		if s.Cloud == graph.Custom && seen[name] == nil {

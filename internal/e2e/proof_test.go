@@ -166,3 +166,27 @@ func TestEraseByCommand(t *testing.T) {
 		t.Errorf("got %s", r)
 	}
 }
+
+// What a person's names become in bodies is found again by whoever has the key, and by nobody else.
+func TestBodiesWithoutNames(t *testing.T) {
+	t.Parallel()
+	k, _ := newTestKit(t)
+	k.simulator()
+	const anna = "anna@contoso.com"
+	file := k.write("people.csv", "deviceConfigurationId,id,status,userPrincipalName\nc,u1,compliant,"+anna+"\n")
+	run := enqueued(k, k.ok("enqueue", "csv", "--output=json", file))
+	if r := k.run("worker", "--drain", "--store-bodies=redacted"); r.code != 2 || !strings.Contains(r.stderr, "GRAPHPATCH_PSEUDONYM_KEY") {
+		t.Errorf("without a key: %s", r)
+	}
+	k.env["GRAPHPATCH_PSEUDONYM_KEY"] = "a key that only the test has"
+	k.ok("worker", "--drain", "--store-bodies=redacted")
+	pseudonym := strings.TrimSpace(k.ok("audit", "pseudonym", "Anna@contoso.com").stdout)
+	r := k.ok("audit", "events", "--run", run, "--limit=0", "--bodies", "--output=json")
+	if n := strings.Count(r.stdout, `\"userPrincipalName\":\"`+pseudonym+`\"`); n < 3 || strings.Contains(r.stdout, `\"`+anna) {
+		t.Errorf("%d bodies have %s: %s", n, pseudonym, r)
+	}
+	if strings.Contains(r.String(), k.env["GRAPHPATCH_PSEUDONYM_KEY"]) {
+		t.Error("the key is shown")
+	}
+	k.ok("audit", "verify")
+}

@@ -40,9 +40,11 @@ type kit struct {
 	enqueuer *Enqueuer
 	sim      *graphsim.Server
 	root     string
-	route    string // of the rows that enqueue imports
-	version  string // of Graph, for workers
-	attempts int    // that workers give a row
+	route    string            // of the rows that enqueue imports
+	version  string            // of Graph, for workers
+	attempts int               // that workers give a row
+	bodies   Bodies            // that workers keep
+	wanted   userstatus.Wanted // of the rows that enqueue imports, beside the status
 }
 
 func newKit(t *testing.T, config graphsim.Config) *kit {
@@ -107,7 +109,7 @@ func (k *kit) workerWith(name, token string, limit, reads budget.Limit) *Worker 
 	}
 	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce}}, Pool: k.pool,
+		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce, Bodies: k.bodies}}, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {
@@ -146,8 +148,9 @@ func (k *kit) enqueue(n int, status userstatus.ComplianceStatus, change ...func(
 		for i := range n {
 			row := userstatus.Row{Number: int32(i + 1), Line: int64(i + 2), Update: userstatus.Update{
 				Target: userstatus.Target{Tenant: tenant, Route: k.route, ConfigurationID: "c", StatusID: user(i + 1)},
-				Wanted: userstatus.Wanted{Status: userstatus.Of(status)},
+				Wanted: k.wanted,
 			}}
+			row.Update.Wanted.Status = userstatus.Of(status)
 			if !yield(row, nil) {
 				return
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,6 +112,7 @@ func (b *planBox) pageEvent(x graph.Exchange) *ledger.Event {
 	if x.Outcome() == graph.Applied {
 		e.ResponseBody, e.BodyCut = nil, false
 	}
+	e = b.w.bodies.of(e, userstatus.Wanted{})
 	return &e
 }
 
@@ -147,7 +149,12 @@ func (b *planBox) found(row *ledger.PlannedRow, present *userstatus.Observed, e 
 		p.Unchanged++
 	default:
 		p.Differ++
-		row.Wanted.Compare(differ, *present, func(property, is, want string) { p.Changes.Add(property, is, want, row.Row) })
+		row.Wanted.Compare(differ, *present, func(property, is, want string) {
+			if !b.w.bodies.keepsAll() && slices.Contains(names, property) {
+				is, want = "…", "…"
+			}
+			p.Changes.Add(property, is, want, row.Row)
+		})
 	}
 	return e
 }

@@ -41,7 +41,7 @@ func (b *planBox) readRows(ctx context.Context) error {
 		if r.Sent {
 			event := readingOf(ledger.Claim{Wish: ledger.Wish{Row: &rows[i].OpenRow}}, b.run.ID, r.ClientRequestID, r.Exchange)
 			event, settled = b.weighRead(ctx, &rows[i], r, event)
-			events = append(events, event)
+			events = append(events, b.w.bodies.of(event, rows[i].Wanted))
 		}
 		if behind = behind || !settled; !behind {
 			p.Swept = rows[i].Row

@@ -86,10 +86,10 @@ func (b *planBox) take(ctx context.Context, x graph.Exchange, page []graph.Shown
 	found := make([]ledger.Event, len(rows))
 	for i := range rows {
 		s := shown[rows[i].Key]
-		found[i] = b.found(&rows[i], &s.Observed, ledger.Event{
+		found[i] = b.w.bodies.of(b.found(&rows[i], &s.Observed, ledger.Event{
 			Run: b.run.ID, Row: rows[i].Row, Key: rows[i].Key, ID: x.ClientRequestID, Outcome: "observed", SentAt: x.SentAt,
 			Method: x.Method, Status: x.Status, ResponseBody: s.JSON, RequestID: x.RequestID(), Spared: true,
-		})
+		}), rows[i].Wanted)
 	}
 	p.Pages, p.Listed, p.Faults, p.Link = p.Pages+1, p.Listed+len(page), 0, b.listing.Link()
 	switch {

@@ -30,7 +30,7 @@ func (f *flight) resolve(ctx context.Context) {
 	case f.run.Options.Recheck:
 		answer.again = f.recheck(&e, r)
 	}
-	answer.kind, answer.outcome, answer.problem = f.record(e), e.Settles, r.Problem()
+	answer.kind, answer.outcome, answer.problem = f.record(e), e.Settles, f.text(r.Problem())
 	f.reports <- answer
 }
 
@@ -54,18 +54,21 @@ func (f *flight) recheck(e *ledger.Event, r reading) (again time.Duration) {
 		}
 		return backoff(f.run.ID, f.claim.Row.Row, seen.Failed)
 	}
-	f.claim.Row.Seen = ledger.Seen{At: time.Now(), Status: r.Status, Body: r.Body}
-	if seen.At.IsZero() {
-		return 0 // nobody had looked
+	// What was seen before is known as far as it was kept, so what is there now is compared as it is kept.
+	kept := f.w.bodies.body(r.Body, f.claim.Row.Wanted)
+	f.claim.Row.Seen = ledger.Seen{At: time.Now(), Status: r.Status, Body: kept}
+	if seen.At.IsZero() || seen.Status == http.StatusOK && len(seen.Body) == 0 {
+		return 0 // nobody had looked, or nothing was kept of what was seen
 	}
-	var before userstatus.Observed
+	var before, present userstatus.Observed
+	known := r.known && json.Unmarshal(kept, &present) == nil
 	switch was := seen.Status == http.StatusOK && json.Unmarshal(seen.Body, &before) == nil; {
-	case was != r.known && r.known:
+	case was != known && known:
 		e.Settles, e.Error = "moved", "somebody else has changed it since it was read: it was not there"
-	case was != r.known:
+	case was != known:
 		// It is gone. Graph says so when it is sent.
-	case r.known:
-		e.Settles, e.Error = f.moved(before, r.present)
+	case known:
+		e.Settles, e.Error = f.moved(before, present)
 	}
 	return 0
 }

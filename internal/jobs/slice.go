@@ -55,7 +55,7 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 		apps := &all.byQueue[queue].apps
 		*apps = append(*apps, &sliceWorker{
 			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, db: db, runs: all.runs,
-			client: t.Client, budget: t.Budget, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
+			client: t.Client, budget: t.Budget, bodies: t.Bodies, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 		})
 	}
 	return all, nil
@@ -86,6 +86,7 @@ type sliceWorker struct {
 	runs     *runWatch
 	client   *graph.Client
 	budget   *budget.Budget
+	bodies   Bodies
 	atOnce   int // slices
 	log      *slog.Logger
 	pauses   pauseLog

@@ -37,6 +37,7 @@ type Tenant struct {
 	Budget *budget.Budget
 	Client *graph.Client
 	AtOnce int // slices
+	Bodies Bodies
 }
 
 // WorkerConfig is what a Worker works with.

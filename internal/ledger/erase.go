@@ -43,7 +43,7 @@ func (l *Ledger) Erase(ctx context.Context, user, actor, reason string) (erased 
 			return fmt.Errorf("look for the user: %w", err)
 		}
 		for _, run := range slices.Sorted(maps.Keys(rows)) {
-			if err := eraseRun(ctx, tx, run, rows[run], actor, reason, &erased); err != nil {
+			if err := eraseRun(ctx, tx, run, user, rows[run], actor, reason, &erased); err != nil {
 				return err
 			}
 			months[run/1_000_000] = true
@@ -72,7 +72,7 @@ func rowsOfUser(ctx context.Context, tx pgx.Tx, user string) (map[int64][]int32,
 		SELECT u.run, u.row FROM status_update u JOIN his ON his.target = u.target
 		UNION
 		SELECT run, row FROM audit_event
-		WHERE row > 0 AND outcome <> 'erased' AND (
+		WHERE outcome <> 'erased' AND (
 			strpos(lower(error), lower($1)) > 0
 			OR strpos(lower(encode(request_body, 'escape')), lower(encode(convert_to($1, 'UTF8'), 'escape'))) > 0
 			OR strpos(lower(encode(response_body, 'escape')), lower(encode(convert_to($1, 'UTF8'), 'escape'))) > 0)
@@ -88,7 +88,7 @@ func rowsOfUser(ctx context.Context, tx pgx.Tx, user string) (map[int64][]int32,
 }
 
 // eraseRun erases in the rows of one run, and in their events.
-func eraseRun(ctx context.Context, tx pgx.Tx, run int64, rows []int32, actor, reason string, erased *Erased) error {
+func eraseRun(ctx context.Context, tx pgx.Tx, run int64, user string, rows []int32, actor, reason string, erased *Erased) error {
 	// Whoever records events of the run waits from here on, so that nothing comes in behind what is read now.
 	if _, err := tx.Exec(ctx, `SELECT FROM run_count WHERE run = $1 FOR UPDATE`, run); err != nil {
 		return err
@@ -101,7 +101,7 @@ func eraseRun(ctx context.Context, tx pgx.Tx, run int64, rows []int32, actor, re
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM in_flight WHERE run = $1 AND row = ANY ($2))`, run, rows).Scan(&flying); err != nil {
 		return err
 	}
-	if r.State == Running || r.State == Held || flying {
+	if r.State == Planning || r.State == Running || r.State == Held || flying {
 		return &EraseOpenError{Run: run, State: r.State}
 	}
 	of := map[int32]bool{}
@@ -111,6 +111,20 @@ func eraseRun(ctx context.Context, tx pgx.Tx, run int64, rows []int32, actor, re
 	}
 	events, err := eraseFrom(ctx, tx, "audit_event", proof.PersonalEventColumns, run, rows, of)
 	if err != nil || updates+events == 0 {
+		return err
+	}
+	// What its plan shows of them as examples of changes.
+	if _, err := tx.Exec(ctx, `
+		UPDATE plan SET changes = (
+			SELECT coalesce(jsonb_agg(jsonb_set(change, '{examples}', coalesce((
+				SELECT jsonb_agg(example) FROM jsonb_array_elements(change -> 'examples') example
+				WHERE NOT (example ->> 'row')::integer = ANY ($2)), '[]'))), '[]')
+			FROM jsonb_array_elements(changes) change)
+		WHERE run = $1 AND changes <> '[]'`, run, rows); err != nil {
+		return err
+	}
+	// The reason for which a run was held may repeat an answer.
+	if _, err := tx.Exec(ctx, `UPDATE run SET reason = NULL WHERE id = $1 AND strpos(lower(reason), lower($2)) > 0`, run, user); err != nil {
 		return err
 	}
 	erased.Runs++

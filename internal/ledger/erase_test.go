@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,6 +78,12 @@ func TestErase(t *testing.T) {
 		t.Error("something was erased all the same")
 	}
 	k.answerAll(third, none)
+	fourth := k.imported(want(9, userstatus.Error))
+	for _, change := range []func(context.Context, int64, string, string) error{k.Hold, k.Cancel} {
+		if err := change(t.Context(), fourth.ID, "dora@desk", "403: user anna@contoso.com may not"); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	before := k.verify(nil)
 	heads, err := audit.New(k.pool).Checkpoint(t.Context(), 0)
@@ -91,8 +98,8 @@ func TestErase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Rows: one of the first run, all of the second, one of the third; of each its answer too.
-	if want := (Erased{Runs: 3, Rows: 5, Events: 5}); erased != want {
+	// Rows: one of the first run, all of the second, one of the third; of each its answer too, and why the fourth was held and cancelled.
+	if want := (Erased{Runs: 4, Rows: 5, Events: 7}); erased != want {
 		t.Errorf("got %+v, want %+v", erased, want)
 	}
 	if n := k.left("anna@contoso.com"); n != 0 {
@@ -102,7 +109,7 @@ func TestErase(t *testing.T) {
 		t.Errorf("another's name is in %d places, want 2", n)
 	}
 	after := k.verify(exported)
-	if after.Erased != 10 || after.Events != before.Events+5 || after.Commits != before.Commits+3 || after.Exported != 3 {
+	if after.Erased != 12 || after.Events != before.Events+6 || after.Commits != before.Commits+4 || after.Exported != 4 {
 		t.Errorf("got %+v before, %+v after", before, after)
 	}
 	if got := k.events(second, 2); !cmp.Equal(got, []string{"applied!", "erased"}) {

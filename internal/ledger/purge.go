@@ -79,6 +79,10 @@ func (l *Ledger) Purge(ctx context.Context, before int, actor string) (purged []
 		if err := dropMonth(ctx, conn, month); err != nil {
 			return purged, fmt.Errorf("purge %d: %w", month, err)
 		}
+		// What plans show are examples of the rows.
+		if _, err := conn.Exec(ctx, `DELETE FROM plan WHERE run BETWEEN $1 AND $2`, int64(month)*1_000_000, int64(month)*1_000_000+999_999); err != nil {
+			return purged, fmt.Errorf("purge the plans of %d: %w", month, err)
+		}
 		purged = append(purged, Purged{month, runs})
 	}
 	return purged, nil
@@ -104,7 +108,7 @@ func mayPurge(ctx context.Context, conn *pgxpool.Conn, before int) error {
 	var open OpenError
 	err = conn.QueryRow(ctx, `
 		SELECT r.id, r.state FROM run r
-		WHERE r.id < $1 AND (r.state IN ('running', 'held') OR EXISTS (SELECT FROM in_flight f WHERE f.run = r.id))
+		WHERE r.id < $1 AND (r.state IN ('planning', 'running', 'held') OR EXISTS (SELECT FROM in_flight f WHERE f.run = r.id))
 		ORDER BY r.id LIMIT 1`, int64(before)*1_000_000).Scan(&open.Run, &open.State)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
