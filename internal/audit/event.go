@@ -48,7 +48,7 @@ func (e *Event) Late() bool { return !e.Final && slices.Contains(settling, e.Out
 var (
 	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded"}
 	passing  = []string{"observed", "throttled", "unauthorized", "refused", "transient", "unknown"}
-	ofRuns   = []string{"enqueued", "held", "released", "cancelled", "finished", "replayed"}
+	ofRuns   = []string{"enqueued", "held", "released", "cancelled", "finished", "replayed", "reverted"}
 )
 
 // Outcomes returns every outcome an event can have.

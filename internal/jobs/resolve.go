@@ -7,9 +7,9 @@ import (
 )
 
 // resolve reads a row's status before anything is sent, because what became of an earlier attempt is unknown: the worker
-// died before the answer, say. If it is as it is wanted, that settles the row. Otherwise, also when the read failed, the row
-// comes again, is in doubt no more, and is sent. The read is the attempt of this claim, so that one which dies with its
-// worker is named as well.
+// died before the answer, say; or because the row is sent only if its status shows what it expects. If it is as it is wanted,
+// that settles the row. Otherwise the row comes again, is in doubt no more, and is sent; one in doubt also when the read
+// failed. The read is the attempt of this claim, so that one which dies with its worker is named as well.
 func (f *flight) resolve(ctx context.Context) {
 	limited, cancel := context.WithDeadline(ctx, f.claimedAt.Add(ledger.StartWithin))
 	defer cancel()
@@ -19,9 +19,13 @@ func (f *flight) resolve(ctx context.Context) {
 		return
 	}
 	e := readingOf(f.claim, f.run.ID, f.claim.ID, r.Exchange)
-	asWanted := r.known && f.claim.Send.Differs(r.present) == 0
-	if asWanted {
+	answer := report{claim: f.claim, readBack: r.known && f.claim.Send.Differs(r.present) == 0}
+	switch {
+	case answer.readBack:
 		e.Settles = "unchanged"
+	case f.claim.Row.Expects != "":
+		answer.again, answer.stop = f.expected(ctx, &e, r)
 	}
-	f.reports <- report{claim: f.claim, kind: f.record(e), outcome: e.Settles, problem: r.Problem(), readBack: asWanted}
+	answer.kind, answer.outcome, answer.problem = f.record(e), e.Settles, r.Problem()
+	f.reports <- answer
 }
