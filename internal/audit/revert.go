@@ -48,7 +48,7 @@ func (r *Revert) Close(ctx context.Context) { r.replay.Close(ctx) }
 // Each hands every row of which something may have reached Graph to each, in the order of rows, until it returns an error.
 func (r *Revert) Each(ctx context.Context, each func(*Reverted) error) error {
 	var sent int32
-	return r.replay.stream(ctx, revertColumns, revertFrom, "touched.at IS NOT NULL", func(rows pgx.Rows) error {
+	return r.replay.stream(ctx, revertColumns, revertFrom, revertWhere, func(rows pgx.Rows) error {
 		row, err := r.scan(rows)
 		if err != nil {
 			return fmt.Errorf("read the rows of run %d: %w", r.replay.Origin.ID, err)
@@ -65,6 +65,7 @@ func (r *Revert) Each(ctx context.Context, each func(*Reverted) error) error {
 // before it showed, and what was sent. Of a request whose answer nobody lived to see it is not known what was sent.
 const (
 	revertColumns = `, before.body, wrote.body`
+	revertWhere   = `touched.at IS NOT NULL`
 	revertFrom    = `
 		CROSS JOIN LATERAL (
 			SELECT min(coalesce(p.sent_at, p.recorded_at)) AS at FROM audit_event p
