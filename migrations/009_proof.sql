@@ -65,13 +65,13 @@ ALTER TABLE audit_event DROP CONSTRAINT audit_event_outcome_check;
 ALTER TABLE audit_event ADD CONSTRAINT audit_event_outcome_check CHECK (outcome IN (
     'applied', 'rejected', 'failed', 'unchanged', 'superseded',
     'observed', 'throttled', 'unauthorized', 'refused', 'transient', 'unknown',
-    'enqueued', 'held', 'released', 'cancelled', 'finished', 'replayed', 'erased'));
+    'enqueued', 'held', 'released', 'cancelled', 'finished', 'replayed', 'reverted', 'erased'));
 
 -- The one change that is let through takes a person's values away, and leaves their hash and all the rest as it was.
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     personal text[] := ARRAY['request_body', 'response_body', 'error',
-        'user_display_name', 'devices_count', 'status', 'last_reported_date_time', 'user_principal_name', 'other'];
+        'user_display_name', 'devices_count', 'status', 'last_reported_date_time', 'user_principal_name', 'other', 'expects'];
     was jsonb;
     now jsonb;
 BEGIN

@@ -34,7 +34,7 @@ ALTER TABLE audit_event DROP CONSTRAINT audit_event_outcome_check;
 ALTER TABLE audit_event ADD CONSTRAINT audit_event_outcome_check CHECK (outcome IN (
     'applied', 'rejected', 'failed', 'unchanged', 'superseded', 'moved', 'missing',
     'observed', 'throttled', 'unauthorized', 'refused', 'transient', 'unknown',
-    'enqueued', 'planned', 'held', 'released', 'cancelled', 'finished', 'replayed', 'erased'));
+    'enqueued', 'planned', 'held', 'released', 'cancelled', 'finished', 'replayed', 'reverted', 'erased'));
 ALTER TABLE audit_event DROP CONSTRAINT audit_event_check;
 ALTER TABLE audit_event ADD CONSTRAINT audit_event_check CHECK (
     NOT final OR row > 0 AND outcome IN ('applied', 'rejected', 'failed', 'unchanged', 'superseded', 'moved', 'missing'));

@@ -18,6 +18,7 @@ type grammar struct {
 	CSV     csvCommand     `cmd:"" name:"csv" help:"Import a CSV file as a run: all of it or nothing."`
 	SQL     sqlCommand     `cmd:"" name:"sql" help:"Import what a database's query returns as a run: all of it or nothing."`
 	Replay  replayCommand  `cmd:"" help:"Send rows of an earlier run again: those that were rejected or failed, or others."`
+	Revert  revertCommand  `cmd:"" help:"Take back what an earlier run did: a run on hold that asks for the values from before."`
 	Hold    holdCommand    `cmd:"" help:"Make runs stand still. What is in flight is finished."`
 	Release releaseCommand `cmd:"" help:"Let held runs go on."`
 	Cancel  cancelCommand  `cmd:"" help:"End runs. Their open rows are not sent any more."`

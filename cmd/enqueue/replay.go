@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -109,11 +108,7 @@ func refusedReplay(err error) error {
 // batch is the selected rows on their way to become a run. They are read once more, from the same snapshot.
 func (c *replayCommand) batch(ctx context.Context, replay *audit.Replay, filter audit.ReplayFilter, s *selection) (*batch, error) {
 	origin := &replay.Origin
-	var options ledger.Options
-	if err := json.Unmarshal(origin.Options, &options); err != nil {
-		return nil, fmt.Errorf("read the options of run %d: %w", origin.ID, err)
-	}
-	note, err := noteOf(origin, &filter)
+	note, err := noteOf(origin, "replay", askedOf(&filter))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +117,7 @@ func (c *replayCommand) batch(ctx context.Context, replay *audit.Replay, filter 
 		tenant: origin.Tenant, origin: origin.ID, rows: s.sum.Rows, each: rowsOf(ctx, replay),
 		// What was sent once may be sent once more, but not twice by mistake.
 		fingerprint: sha256.Sum256(fmt.Appendf(nil, "replay of %d: %x", origin.ID, s.sum.Fingerprint)),
-		options:     ledger.Options{Duplicates: options.Duplicates}, note: note, described: s.describe(origin.ID, c.Force), leftOut: s.leftOut(),
+		options:     ledger.Options{Duplicates: hasDuplicates(origin)}, note: note, described: s.describeReplay(origin.ID, c.Force), leftOut: s.leftOut(),
 		kept: func() error {
 			replay.Close(ctx) // no connection is held while the run is waited for
 			return nil

@@ -10,14 +10,16 @@ import (
 
 // noteOf is that of the origin, so that the columns of the file it came from can be given back for these rows, too; with what
 // was asked for.
-func noteOf(origin *audit.Detail, filter *audit.ReplayFilter) (map[string]json.RawMessage, error) {
+func noteOf(origin *audit.Detail, kind string, what asked) (map[string]json.RawMessage, error) {
 	note := map[string]json.RawMessage{}
 	if err := json.Unmarshal(origin.Source, &note); err != nil {
 		return nil, fmt.Errorf("read what run %d notes of its source: %w", origin.ID, err)
 	}
 	delete(note, "skipped") // of the file, and told with its run
-	asked, err := json.Marshal(askedOf(filter))
-	note["replay"] = asked
+	delete(note, "replay")  // what was asked of the origin
+	delete(note, "revert")
+	text, err := json.Marshal(what)
+	note[kind] = text
 	return note, err
 }
 

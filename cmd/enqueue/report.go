@@ -33,6 +33,7 @@ type description struct {
 	RowsAhead      *int           `json:"rowsAhead"`  // of other runs; null without a database
 	ETASeconds     *float64       `json:"etaSeconds"` // all of it: what is ahead, a pause and the rows; null without a database
 	Replay         *replayReport  `json:"replay,omitempty"`
+	Revert         *revertReport  `json:"revert,omitempty"`
 
 	more    bool   // there are more configurations than were counted
 	written string // how the source is written, for a person
@@ -150,11 +151,12 @@ type imported struct {
 	Waits      string   `json:"waits,omitempty"` // why it gets no further now
 
 	Replay *replayReport `json:"replay,omitempty"`
+	Revert *revertReport `json:"revert,omitempty"`
 }
 
 func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
 	if o.Output == "json" {
-		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold && !o.Plan, ReadFirst: !o.Blind, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay}
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold && !o.Plan, ReadFirst: !o.Blind, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay, Revert: b.described.Revert}
 		if outlook != nil {
 			r.Waits = outlook.Waits(time.UTC)
 		}

@@ -18,7 +18,8 @@ import (
 
 // selection is what the first reading of a replay found.
 type selection struct {
-	sum      *source.Summary
+	sum      *source.Summary // once all rows are read
+	tally    *source.Tally
 	outcomes map[string]int // rows to be sent, by how they ended
 	without  int            // rows of which nothing is sent
 	partly   int            // rows of which something is not
@@ -68,26 +69,33 @@ const (
 	maxExamples = 10
 )
 
+func newSelection() *selection {
+	return &selection{sum: &source.Summary{}, tally: source.NewTally(), outcomes: map[string]int{}, later: []laterRow{}, examples: []exampleRow{}}
+}
+
 // selectRows reads the replay for the first time.
 func selectRows(ctx context.Context, replay *audit.Replay) (*selection, error) {
-	s := &selection{sum: &source.Summary{}, outcomes: map[string]int{}, later: []laterRow{}, examples: []exampleRow{}}
-	tally := source.NewTally()
+	s := newSelection()
 	err := replay.Each(ctx, func(r *audit.Replayed) error {
 		if r.Dropped != 0 {
 			s.addLater(r)
 		}
-		if r.LeftOut() {
-			return nil
-		}
-		tally.Add(&r.Update)
-		s.outcomes[r.Last]++
-		if len(s.examples) < maxExamples {
-			s.examples = append(s.examples, exampleRow{originOf(r), r.Update.Wanted.Body()})
+		if !r.LeftOut() {
+			s.add(&r.Row, r.Origin, r.Last)
 		}
 		return nil
 	})
-	tally.Tell(s.sum)
+	s.tally.Tell(s.sum)
 	return s, err
+}
+
+// add counts a row that is to be sent.
+func (s *selection) add(row *userstatus.Row, origin int, last string) {
+	s.tally.Add(&row.Update)
+	s.outcomes[last]++
+	if len(s.examples) < maxExamples {
+		s.examples = append(s.examples, exampleRow{originOf(row, origin, last), row.Update.Wanted.Body()})
+	}
 }
 
 func (s *selection) addLater(r *audit.Replayed) {
@@ -97,16 +105,24 @@ func (s *selection) addLater(r *audit.Replayed) {
 		s.partly++
 	}
 	if len(s.later) < maxLater {
-		s.later = append(s.later, laterRow{originOf(r), r.LeftOut(), r.Dropped.Names(), r.LaterRun, r.LaterRow})
+		s.later = append(s.later, laterRow{originOf(&r.Row, r.Origin, r.Last), r.LeftOut(), r.Dropped.Names(), r.LaterRun, r.LaterRow})
 	}
 }
 
-func originOf(r *audit.Replayed) originRow {
-	t := &r.Update.Target
-	return originRow{r.Origin, r.Line, t.Route, t.ConfigurationID, t.CertificateID, t.StatusID, r.Last}
+func originOf(row *userstatus.Row, origin int, last string) originRow {
+	t := &row.Update.Target
+	return originRow{origin, row.Line, t.Route, t.ConfigurationID, t.CertificateID, t.StatusID, last}
 }
 
-func (s *selection) describe(origin int64, force bool) description {
+func (s *selection) describeReplay(origin int64, force bool) description {
+	d := s.describe()
+	d.Replay = &replayReport{
+		Origin: origin, Force: force, Outcomes: s.outcomes, LeftOut: s.without, Partly: s.partly, Later: s.later, First: s.examples,
+	}
+	return d
+}
+
+func (s *selection) describe() description {
 	var ended []string
 	for _, outcome := range slices.Sorted(maps.Keys(s.outcomes)) {
 		ended = append(ended, humanize.Comma(int64(s.outcomes[outcome]))+" "+outcome)
@@ -114,9 +130,6 @@ func (s *selection) describe(origin int64, force bool) description {
 	return description{
 		Rows: s.sum.Rows, Configurations: s.sum.Configurations, Routes: s.sum.Routes, more: s.sum.ConfigurationsMore,
 		written: strings.Join(ended, ", "),
-		Replay: &replayReport{
-			Origin: origin, Force: force, Outcomes: s.outcomes, LeftOut: s.without, Partly: s.partly, Later: s.later, First: s.examples,
-		},
 	}
 }
 

@@ -49,7 +49,7 @@ func (e *Event) Late() bool { return !e.Final && slices.Contains(settling, e.Out
 var (
 	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded", "moved", "missing"}
 	passing  = []string{"observed", "throttled", "unauthorized", "refused", "transient", "unknown"}
-	ofRuns   = []string{"enqueued", "planned", "held", "released", "cancelled", "finished", "replayed", "erased"}
+	ofRuns   = []string{"enqueued", "planned", "held", "released", "cancelled", "finished", "replayed", "reverted", "erased"}
 )
 
 // Outcomes returns every outcome an event can have.

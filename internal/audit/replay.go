@@ -124,18 +124,9 @@ func (f *ReplayFilter) settled() bool {
 
 // Each hands every row that the filter lets through to each, in the order of rows, until it returns an error.
 func (r *Replay) Each(ctx context.Context, each func(*Replayed) error) error {
-	// As for events: leaving before the end must not read the rest.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	sql, args := r.query()
-	rows, err := r.tx.Query(ctx, sql, args)
-	if err != nil {
-		return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
-	}
-	defer rows.Close()
 	var sent int32
-	for rows.Next() {
-		row, err := r.scan(rows)
+	return r.stream(ctx, "", "", "", func(rows pgx.Rows) error {
+		row, _, err := r.scan(rows)
 		if err != nil {
 			return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
 		}
@@ -143,7 +134,23 @@ func (r *Replay) Each(ctx context.Context, each func(*Replayed) error) error {
 			sent++
 			row.Number = sent
 		}
-		if err := each(row); err != nil {
+		return each(row)
+	})
+}
+
+// stream calls each for every row of the query, in order, until it returns an error.
+func (r *Replay) stream(ctx context.Context, columns, from, where string, each func(pgx.Rows) error) error {
+	// As for events: leaving before the end must not read the rest.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sql, args := r.query(columns, from, where)
+	rows, err := r.tx.Query(ctx, sql, args)
+	if err != nil {
+		return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
 			cancel()
 			return err
 		}
@@ -154,24 +161,26 @@ func (r *Replay) Each(ctx context.Context, each func(*Replayed) error) error {
 	return nil
 }
 
-func (r *Replay) scan(rows pgx.Rows) (*Replayed, error) {
-	row := &Replayed{Row: userstatus.Row{Update: userstatus.Update{Target: userstatus.Target{Tenant: r.Origin.Tenant}}}}
+// scan also returns all that the row had asked for. more takes the columns that were added to the query.
+func (r *Replay) scan(rows pgx.Rows, more ...any) (row *Replayed, asked userstatus.Wanted, err error) {
+	row = &Replayed{Row: userstatus.Row{Update: userstatus.Update{Target: userstatus.Target{Tenant: r.Origin.Tenant}}}}
 	var wanted userstatus.Stored
 	t := &row.Update.Target
-	err := rows.Scan(&row.Origin, &row.Line, &t.Route, &t.ConfigurationID, &t.CertificateID, &t.StatusID, &wanted.Asks,
+	err = rows.Scan(append([]any{
+		&row.Origin, &row.Line, &t.Route, &t.ConfigurationID, &t.CertificateID, &t.StatusID, &wanted.Asks,
 		&wanted.UserDisplayName, &wanted.DevicesCount, &wanted.Status, &wanted.LastReportedDateTime, &wanted.UserPrincipalName,
-		&row.Other, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow)
+		&row.Other, &row.Expects, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow,
+	}, more...)...)
 	if err != nil {
-		return nil, err
+		return nil, asked, err
 	}
-	w, err := wanted.Wanted()
-	if err != nil {
-		return nil, fmt.Errorf("row %d: %w", row.Origin, err)
+	if asked, err = wanted.Wanted(); err != nil {
+		return nil, asked, fmt.Errorf("row %d: %w", row.Origin, err)
 	}
 	row.Dropped &= wanted.Asks
-	row.Update.Wanted = w.Only(^row.Dropped)
+	row.Update.Wanted = asked.Only(^row.Dropped)
 	if row.Dropped != 0 && len(row.Other) > r.others {
 		row.Other = row.Other[:r.others] // without the record as it stood, which asks for all of it
 	}
-	return row, nil
+	return row, asked, nil
 }

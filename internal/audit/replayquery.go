@@ -15,7 +15,8 @@ const later = `
 	JOIN run r ON r.id = n.run
 	LEFT JOIN LATERAL (
 		SELECT bool_or(p.final) AS settled,
-		       bool_or(p.outcome IN ('applied', 'failed', 'transient', 'unknown') OR p.final AND p.outcome = 'unchanged') AS reached
+		       bool_or(p.method IS DISTINCT FROM 'GET' AND p.outcome IN ('applied', 'failed', 'transient', 'unknown')
+		               OR p.final AND p.outcome = 'unchanged') AS reached
 		FROM audit_event p
 		WHERE p.run = n.run AND p.row = n.row
 	) past ON true
@@ -25,7 +26,8 @@ const later = `
 
 // query walks along the rows, or along the final events when only settled ones are wanted, so that a few rejected among
 // millions are found at once; as for results nothing is sorted or gathered.
-func (r *Replay) query() (sql string, args pgx.NamedArgs) {
+// Columns, tables and a condition of a caller's own come last.
+func (r *Replay) query(columns, from, condition string) (sql string, args pgx.NamedArgs) {
 	f := &r.filter
 	where := f.Events.whereUpdate()
 	where.and("u.run = @run", "run", r.Origin.ID)
@@ -54,12 +56,15 @@ func (r *Replay) query() (sql string, args pgx.NamedArgs) {
 	default:
 		where.and(`e.outcome = ANY (@outcomes)`, "outcomes", f.Events.Outcomes)
 	}
+	if condition != "" {
+		where.all = append(where.all, condition)
+	}
 	return `
 		SELECT u.row, u.line, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
 		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name, u.other,
-		       ` + outcome + `, later.asks, later.run, later.row
+		       coalesce(u.expects, ''), ` + outcome + `, later.asks, later.run, later.row` + columns + `
 		FROM status_update u` + event + `
-		CROSS JOIN LATERAL (` + later + `) later
+		CROSS JOIN LATERAL (` + later + `) later` + from + `
 		WHERE ` + where.sql() + `
 		ORDER BY u.row`, where.args
 }

@@ -57,7 +57,7 @@ func newBox(w *sliceWorker, run ledger.Run, open []ledger.OpenRow, now time.Time
 	}
 	b.halt = sync.OnceFunc(func() { close(b.halted) })
 	for i := range open {
-		b.rows.put(waitingRow{&open[i], now.Add(due(run.ID, open[i].Row, open[i].Past))})
+		b.rows.put(waitingRow{&open[i], now.Add(max(due(run.ID, open[i].Row, open[i].Past), dueUnread(run.ID, &open[i])))})
 	}
 	return b
 }
@@ -234,7 +234,7 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 		case ledger.Claimed:
 			b.flying++
 			f := flight{box: b, claim: c, claimedAt: claimedAt, canary: b.canary.pending}
-			if c.Doubt || b.stale(c.Row, claimedAt) {
+			if c.Doubt || b.stale(c.Row, claimedAt) || unseen(c.Row, claimedAt) {
 				go f.resolve(ctx)
 				continue
 			}

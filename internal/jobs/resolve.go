@@ -11,9 +11,10 @@ import (
 )
 
 // resolve reads a row's status before anything is sent, because what became of an earlier attempt is unknown: the worker
-// died before the answer, say; or because the run wants that of a row whose status was read too long ago. If it is as it is
-// wanted, that settles the row. Otherwise, also when the read failed, the row comes again, is in doubt no more, and is sent.
-// The read is the attempt of this claim, so that one which dies with its worker is named as well.
+// died before the answer, say; because the run wants that of a row whose status was read too long ago; or because the row is
+// sent only if its status shows what it expects. If it is as it is wanted, that settles the row. Otherwise the row comes
+// again, is in doubt no more, and is sent; one in doubt also when the read failed. The read is the attempt of this claim, so
+// that one which dies with its worker is named as well.
 func (f *flight) resolve(ctx context.Context) {
 	limited, cancel := context.WithDeadline(ctx, f.claimedAt.Add(ledger.StartWithin))
 	defer cancel()
@@ -27,6 +28,8 @@ func (f *flight) resolve(ctx context.Context) {
 	switch {
 	case answer.readBack:
 		e.Settles = "unchanged"
+	case f.claim.Row.Expects != "":
+		answer.again, answer.stop = f.expected(ctx, &e, r)
 	case f.run.Options.Recheck:
 		answer.again = f.recheck(&e, r)
 	}

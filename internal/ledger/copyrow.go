@@ -74,6 +74,7 @@ var updateColumns = [...]struct {
 		return appendTextIf(b, name, ok)
 	}},
 	{"other", func(b []byte, r *runRow) []byte { return appendTexts(b, r.Other) }},
+	{"expects", func(b []byte, r *runRow) []byte { return appendTextIf(b, r.Expects, r.Expects != "") }},
 }
 
 func appendLength(b []byte, n int) []byte { return binary.BigEndian.AppendUint32(b, uint32(n)) }

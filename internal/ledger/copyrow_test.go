@@ -30,6 +30,7 @@ type asStored struct {
 	UserPrincipalName    *string
 	Other                []string
 	Erased               []byte
+	Expects              *string
 }
 
 func (k *kit) readBack(run int64) []asStored {
@@ -88,8 +89,8 @@ func TestEveryKindOfValueIsStoredAsItIs(t *testing.T) {
 			asStored{Row: math.MaxInt32 - 1, Line: math.MaxInt32 + 1, Asks: 2, DevicesCount: new(int32(math.MinInt32))},
 		},
 		{ // longer than any message
-			userstatus.Row{Number: math.MaxInt32, Line: math.MaxInt64, Update: userstatus.Update{Target: target, Wanted: count(math.MaxInt32)}, Other: []string{long, "", long}},
-			asStored{Row: math.MaxInt32, Line: math.MaxInt64, Asks: 2, DevicesCount: new(int32(math.MaxInt32)), Other: []string{long, "", long}},
+			userstatus.Row{Number: math.MaxInt32, Line: math.MaxInt64, Update: userstatus.Update{Target: target, Wanted: count(math.MaxInt32)}, Other: []string{long, "", long}, Expects: long},
+			asStored{Row: math.MaxInt32, Line: math.MaxInt64, Asks: 2, DevicesCount: new(int32(math.MaxInt32)), Other: []string{long, "", long}, Expects: &long},
 		},
 	}
 	n := k.newRun(nil)

@@ -37,11 +37,21 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 		return 0, err
 	}
 	if n.Origin != 0 {
-		if _, err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(int32(copied)))); err != nil {
+		if err := tellOrigin(ctx, tx, n, int32(copied)); err != nil {
 			return 0, err
 		}
 	}
 	return int32(copied), nil
+}
+
+// tellOrigin has the run whose rows these are say so, too.
+func tellOrigin(ctx context.Context, tx pgx.Tx, n NewRun, rows int32) error {
+	if n.Kind == "revert" {
+		_, err := runEvent(ctx, tx, n.Origin, "reverted", n.Actor, fmt.Sprintf("run %d takes %s back", n.ID, rowsText(rows)))
+		return err
+	}
+	_, err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(rows)))
+	return err
 }
 
 // importLock is the class of the advisory locks that imports hold, keyed by tenant.

@@ -20,6 +20,7 @@ type OpenRow struct {
 	Wanted userstatus.Wanted
 	Past   Past
 	Seen   Seen // only where it is asked for, with Ledger.See
+	Expectation
 }
 
 // Past are the attempts made for a row. The zero Past says there were none.
@@ -50,7 +51,7 @@ func (p Past) Then(attempt Past, status int) Past {
 func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRow, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT u.row, u.target, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
-		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name
+		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name, coalesce(u.expects, '')
 		FROM status_update u
 		WHERE u.run = $1 AND u.row BETWEEN $2 AND $3
 		  AND NOT EXISTS (SELECT FROM audit_event e WHERE e.run = u.run AND e.row = u.row AND e.final)
@@ -65,7 +66,7 @@ func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRo
 	if err := l.addPast(ctx, run.ID, open); err != nil {
 		return nil, err
 	}
-	return open, nil
+	return open, l.addUnread(ctx, run.ID, open)
 }
 
 // scanOpen reads a row's columns, and more that follow them.
@@ -74,7 +75,7 @@ func scanOpen(row pgx.CollectableRow, tenant uuid.UUID, more ...any) (OpenRow, e
 	var w userstatus.Stored
 	err := row.Scan(append([]any{
 		&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &w.Asks,
-		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName,
+		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName, &o.Expects,
 	}, more...)...)
 	if err != nil {
 		return o, err

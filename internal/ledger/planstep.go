@@ -45,7 +45,7 @@ const contestedFor = time.Minute
 // plannedColumns are those of scanPlanned. $1 is the run, $2 its tenant, and $3 for how many seconds an answer to another
 // update is too fresh. Of other runs with the same status most often there is none, which is asked once.
 const plannedColumns = `u.row, u.target, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
-	u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name,
+	u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name, coalesce(u.expects, ''),
 	(SELECT EXISTS (SELECT FROM run o WHERE o.tenant = $2 AND o.id < $1 AND (o.finished_at IS NULL OR o.finished_at > statement_timestamp() - make_interval(secs => $3)))) AND EXISTS (
 		SELECT FROM status_update o JOIN run r ON r.id = o.run
 		WHERE o.target = u.target AND o.run < $1 AND (r.finished_at IS NULL OR r.finished_at > statement_timestamp() - make_interval(secs => $3))

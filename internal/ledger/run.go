@@ -41,7 +41,7 @@ type NewRun struct {
 	CanaryRows  int32 // the run is held when so many first rows are settled; 0: it goes on by itself
 	Blind       bool  // its rows are sent without their statuses being read first
 	PlanHold    bool  // it is held when it is planned
-	Origin      int64 // the run whose rows these are, once more; 0 for rows of another source
+	Origin      int64 // the run whose rows are sent again or taken back; 0 for rows of another source
 }
 
 // Options are what the user chose for the run and the work must know.

@@ -24,7 +24,7 @@ var (
 		"run", "row", "line", "target", "route", "device_configuration_id", "certificate_id", "user_status_id", "asks",
 	}
 	PersonalUpdateColumns = []string{
-		"user_display_name", "devices_count", "status", "last_reported_date_time", "user_principal_name", "other",
+		"user_display_name", "devices_count", "status", "last_reported_date_time", "user_principal_name", "other", "expects",
 	}
 )
 

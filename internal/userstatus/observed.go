@@ -89,6 +89,45 @@ func shownCount(text json.RawMessage) (int32, error) {
 	return int32(n), nil
 }
 
+// Shows returns the properties that are shown, null included.
+func (o Observed) Shows() Properties {
+	var p Properties
+	for i, absent := range [...]bool{
+		o.UserDisplayName.Absent(), o.DevicesCount.Absent(), o.Status.Absent(), o.LastReported.Absent(), o.UserPrincipalName.Absent(),
+	} {
+		if !absent {
+			p |= 1 << i
+		}
+	}
+	return p
+}
+
+// Wanted asks for what is shown of the given properties. The error is a *ValueError of one that is not shown, or that nobody
+// can ask for: a word that came later, or null where there is none.
+func (o Observed) Wanted(properties Properties) (w Wanted, err error) {
+	err = errors.Join(
+		ask(&w, properties&UserDisplayName, o.UserDisplayName, func(s string) string { return s }),
+		ask(&w, properties&DevicesCount, o.DevicesCount, func(n int32) string { return strconv.Itoa(int(n)) }),
+		ask(&w, properties&Status, o.Status, func(s string) string { return s }),
+		ask(&w, properties&LastReportedDateTime, o.LastReported, func(s string) string { return s }),
+		ask(&w, properties&UserPrincipalName, o.UserPrincipalName, func(s string) string { return s }),
+	)
+	return w, err
+}
+
+// ask sets the property, if it is one.
+func ask[T any](w *Wanted, p Properties, shown Value[T], text func(T) string) error {
+	switch {
+	case p == 0:
+		return nil
+	case shown.Absent():
+		return &ValueError{Value: p.String(), Problem: "is not shown"}
+	case shown.IsNull():
+		return w.SetNull(p)
+	}
+	return w.Set(p, text(shown.v))
+}
+
 // Differs returns the wanted properties that Graph does not show as they are wanted: texts are compared exactly, dates as
 // instants, and absent, null and empty are three different things.
 func (w Wanted) Differs(o Observed) Properties {
