@@ -17,6 +17,7 @@ type grammar struct {
 	Runs    runsCommand    `cmd:"" help:"List runs, newest first."`
 	Show    showCommand    `cmd:"" help:"Tell where one run stands, and why rows failed."`
 	Events  eventsCommand  `cmd:"" help:"List events, newest first: every request and its answer, and what happened to runs."`
+	Plan    planCommand    `cmd:"" help:"Write for each row of a run what Graph showed before it was sent, and what would be changed."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
 	Version kong.VersionFlag `help:"Print the version."`

@@ -22,6 +22,8 @@ type Detail struct {
 	LastProgressAt  *time.Time `json:"lastProgressAt"`
 	RatePerSecond   *float64   `json:"ratePerSecond"` // rows settled between first and last progress; nil when it cannot be said
 
+	Plan *Plan `json:"plan"` // nil: its statuses were not read first
+
 	History  []RunEvent `json:"events"`   // the run's own, oldest first
 	Failures []Failure  `json:"failures"` // of rejected and failed rows, the most frequent first
 	// OtherFailures are the rejected and failed rows whose causes are too rare to be among Failures.
@@ -48,7 +50,10 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 		if d.History, err = readHistory(ctx, tx, run); err != nil {
 			return err
 		}
-		d.Failures, err = readFailures(ctx, tx, run)
+		if d.Failures, err = readFailures(ctx, tx, run); err != nil {
+			return err
+		}
+		d.Plan, err = readPlan(ctx, tx, run)
 		return err
 	})
 	switch {
