@@ -68,7 +68,10 @@ func leftOut(sum *source.Summary, file string) string {
 // takes says how long the rows take, and what comes before them.
 func (c *csvCommand) takes(rows int, o *cli.Outlook) string {
 	pace, own, after := c.pace(rows, o)
-	if after != "" {
+	switch {
+	case !c.Blind:
+		return fmt.Sprintf("At %s they take at most %s%s: what is as it is wanted already is not sent.", pace, own, after)
+	case after != "":
 		own = "about " + own
 	}
 	return fmt.Sprintf("At %s they take %s%s.", pace, own, after)
