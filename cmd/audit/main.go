@@ -21,6 +21,7 @@ type grammar struct {
 	Event   eventCommand   `cmd:"" help:"Show one event: the whole exchange, as it went over the wire."`
 	User    userCommand    `cmd:"" help:"Tell the history of one person over all runs."`
 	Export  exportCommand  `cmd:"" help:"Write all events that satisfy the filters, for a program."`
+	Plan    planCommand    `cmd:"" help:"Write for each row of a run what Graph showed before it was sent, and what would be changed."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
 	Verify     verifyCommand     `cmd:"" help:"Tell whether all is as it was recorded, and what is not."`

@@ -60,6 +60,9 @@ func writeDetail(w io.Writer, d *shown, v view) error {
 	if err := writeCounts(w, d.Detail, v); err != nil {
 		return err
 	}
+	if err := writePlan(w, d.Detail, v); err != nil {
+		return err
+	}
 	if err := writeHistory(w, d.History, v); err != nil {
 		return err
 	}
@@ -85,6 +88,7 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	add("priority", strconv.Itoa(d.Priority))
 	add("canary", canaryOf(d.Detail))
 	add("limit", limitOf(d.Detail))
+	add("plan", planOf(d, v))
 	add("progress", progress(d, v))
 	add("slowest", slowestOf(d.Detail))
 	if d.PurgedAt != nil {

@@ -80,7 +80,10 @@ func leftOut(sum *source.Summary, file string) string {
 // takes says how long the rows take, and what comes before them.
 func (o *runOptions) takes(rows int, outlook *cli.Outlook) string {
 	pace, own, after := o.pace(rows, outlook)
-	if after != "" {
+	switch {
+	case !o.Blind:
+		return fmt.Sprintf("At %s they take at most %s%s: what is as it is wanted already is not sent.", pace, own, after)
+	case after != "":
 		own = "about " + own
 	}
 	return fmt.Sprintf("At %s they take %s%s.", pace, own, after)

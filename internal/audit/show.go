@@ -33,6 +33,7 @@ type Detail struct {
 	RequestsPerRow *float64 `json:"requestsPerRow"` // that is settled; nil before anything is
 	Retries        int      `json:"retries"`        // how often a row came again, after an answer that settled nothing or none
 	Slowest        []Slow   `json:"slowest"`        // requests of a second and more, at most three, the slowest first
+	Plan           *Plan    `json:"plan"`           // nil: its statuses were not read first
 
 	History  []RunEvent `json:"events"`   // the run's own, oldest first
 	Failures []Failure  `json:"failures"` // of rejected and failed rows, the most frequent first
@@ -71,7 +72,10 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 		if d.Slowest, err = readSlowest(ctx, tx, run); err != nil {
 			return err
 		}
-		d.Failures, err = readFailures(ctx, tx, run)
+		if d.Failures, err = readFailures(ctx, tx, run); err != nil {
+			return err
+		}
+		d.Plan, err = readPlan(ctx, tx, run)
 		return err
 	})
 	switch {

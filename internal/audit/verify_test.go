@@ -143,7 +143,7 @@ func TestVerifyNoticesAnAlteredImport(t *testing.T) {
 	to := map[string]string{
 		"line": "line + 1", "target": "'cccccccc-0000-4000-8000-00000000ffff'", "route": "'root'", "device_configuration_id": "'x'",
 		"certificate_id": "''", "user_status_id": "'x'", "asks": "3", "user_display_name": "'x'", "devices_count": "devices_count + 1",
-		"status": "'error'", "last_reported_date_time": "''", "user_principal_name": "'eve@contoso.com'", "other": "'{}'",
+		"status": "'error'", "last_reported_date_time": "''", "user_principal_name": "'eve@contoso.com'", "other": "'{}'", "expects": "'{}'",
 	}
 	if len(to)+2 != len(proof.UpdateColumns)+len(proof.PersonalUpdateColumns) {
 		t.Error("a column of the leaf is not altered")

@@ -48,7 +48,7 @@ func TestPlanIsHeldForAPerson(t *testing.T) {
 // hold, release and cancel are for a planning run what they are for a running one.
 func TestHoldWhilePlanning(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, graphsim.Config{PageSize: 2})
+	k := newKit(t, graphsim.Config{PageSize: 5})
 	k.seed(1, 400, userstatus.Compliant)
 	run := k.enqueue(400, userstatus.Compliant, readFirst)
 	other := k.enqueue(400, userstatus.Error, readFirst)

@@ -39,8 +39,8 @@ type PlannedRow struct {
 }
 
 // contestedFor is how long before a read another update of the status may have been answered, for what was read to be taken
-// for what is there: what is written may take a moment to be seen.
-const contestedFor = time.Minute
+// for what is there: what is written may take a moment to be seen, as a canary's is given.
+const contestedFor = 5 * time.Second
 
 // plannedColumns are those of scanPlanned. $1 is the run, $2 its tenant, and $3 for how many seconds an answer to another
 // update is too fresh. Of other runs with the same status most often there is none, which is asked once.
