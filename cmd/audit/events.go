@@ -13,22 +13,25 @@ import (
 )
 
 type eventsCommand struct {
-	RunNumber     runNumber   `name:"run" placeholder:"NUMBER" help:"Only events of this run."`
-	Row           *int32      `placeholder:"N" help:"Only events of this row; 0 for those of the run itself."`
-	Outcome       []outcome   `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished. Repeatable, or with commas."`
-	Final         bool        `help:"Only events that settle their row."`
-	Status        statusRange `placeholder:"CODE" help:"Only answers with this HTTP status: 429, or a class such as 4xx."`
-	User          userPattern `placeholder:"NAME" help:"Only rows that ask for this userPrincipalName; with a star at the end, for one that begins so."`
-	Configuration string      `placeholder:"ID" help:"Only rows of this deviceConfigurationId."`
-	StatusID      string      `name:"status-id" placeholder:"ID" help:"Only rows of this userStatusId."`
-	RequestID     string      `name:"request-id" placeholder:"ID" help:"Only the exchange with this request-id or client-request-id."`
-	Since         string      `placeholder:"TIME" help:"Only what was recorded since then: 2026-11-23, 2026-11-23T15:04:05Z, or how long ago: 90m, 2h, 7d."`
-	Until         string      `placeholder:"TIME" help:"Only what was recorded before then; a date is that whole day."`
-	Limit         int         `default:"50" placeholder:"N" help:"How many events, 0 for all (default ${default})."`
-	Bodies        bool        `help:"Also bodies and headers, as they went over the wire. In JSON and CSV, what is not UTF-8 is given as base64: and its code."`
-	Output        string      `enum:"table,json,csv" default:"table" placeholder:"table|json|csv" help:"For a person or for a program (default ${default})."`
+	RunNumber cli.RunNumber `name:"run" placeholder:"NUMBER" help:"Only events of this run."`
+	cli.EventFlags
+	Sort   string  `enum:"newest,oldest" default:"newest" placeholder:"newest|oldest" help:"Which come first (default ${default})."`
+	After  eventID `placeholder:"EVENT" help:"Only what comes after this event: the next page, if it is the last of the one before."`
+	Limit  int     `default:"50" placeholder:"N" help:"How many events, 0 for all (default ${default})."`
+	Follow bool    `short:"f" help:"Go on with what is new, until an interrupt; the oldest of the first --limit events come first."`
+	Bodies bool    `help:"Also bodies and headers, as they went over the wire. In JSON and CSV, what is not UTF-8 is given as base64: and its code."`
+	Output string  `enum:"table,json,jsonl,csv" default:"table" placeholder:"table|json|jsonl|csv" help:"For a person or for a program (default ${default})."`
 
 	cli.Database
+}
+
+// eventID is a flag that reads itself.
+type eventID string
+
+func (e *eventID) UnmarshalText(b []byte) error {
+	id, err := audit.ParseEventID(string(b))
+	*e = eventID(id)
+	return err
 }
 
 // Help is what --help adds; kong calls it.
@@ -43,17 +46,17 @@ Examples:
 
   audit events --run 202611000042 --row 17 --bodies
 
+  audit events --error-code Forbidden --since yesterday --sort oldest
+
+  audit events --run 202611000042 --outcome rejected,failed --follow
+
   audit events --status 4xx --limit 0 --output csv > refused.csv`
 }
 
 // Validate checks what kong cannot; kong calls it.
 func (c *eventsCommand) Validate() error {
-	faults := []error{noNegative(c.Limit)}
-	if c.Row != nil && *c.Row < 0 {
-		faults = append(faults, fmt.Errorf("--row=%d: rows are counted from 1; 0 is the run itself", *c.Row))
-	}
 	_, err := c.filter(time.Now())
-	return errors.Join(append(faults, err)...)
+	return errors.Join(noNegative(c.Limit), err, c.checkFollow())
 }
 
 // Run lists the events.
@@ -64,41 +67,32 @@ func (c *eventsCommand) Run(ctx context.Context, streams cli.Streams) error {
 		return cli.Usage(err)
 	}
 	return reading(ctx, c.Database, func(a *audit.Audit) error {
-		switch c.Output {
-		case "json":
-			return writeEventsJSON(streams.Out, a.Events(ctx, filter), c.Bodies)
-		case "csv":
-			return writeEventsCSV(streams.Out, a.Events(ctx, filter), c.Bodies)
+		switch {
+		case c.Follow:
+			return c.follow(ctx, streams.Out, a, filter, v)
+		case c.Output == "table":
+			return c.write(ctx, streams.Out, a, filter, v)
 		}
-		return c.write(ctx, streams.Out, a, filter, v)
+		return writeEventsAs(c.Output, streams.Out, a.Events(ctx, filter), c.Bodies)
 	})
+}
+
+// writeEventsAs writes for a program: as an array in JSON, as lines of JSON, or as CSV.
+func writeEventsAs(format string, w io.Writer, events iter.Seq2[audit.Event, error], bodies bool) error {
+	switch format {
+	case "json":
+		return writeEventsJSON(w, events, bodies)
+	case "jsonl":
+		return writeEventsLines(w, events, bodies)
+	}
+	return writeEventsCSV(w, events, bodies)
 }
 
 // filter is what the flags ask for at that time.
 func (c *eventsCommand) filter(now time.Time) (audit.EventFilter, error) {
-	f := audit.EventFilter{
-		Run: int64(c.RunNumber), Row: c.Row, Final: c.Final, Status: audit.StatusRange(c.Status), User: audit.UserPattern(c.User),
-		Configuration: c.Configuration, StatusID: c.StatusID, RequestID: c.RequestID, Limit: c.Limit, Bodies: c.Bodies,
-	}
-	for _, o := range c.Outcome {
-		f.Outcomes = append(f.Outcomes, string(o))
-	}
-	var faults []error
-	at := func(flag, s string, end bool) (t time.Time) {
-		if s == "" {
-			return t
-		}
-		t, err := parseTime(s, now, end)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("--%s: %w", flag, err))
-		}
-		return t
-	}
-	f.Since, f.Until = at("since", c.Since, false), at("until", c.Until, true)
-	if len(faults) == 0 && !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		faults = append(faults, fmt.Errorf("--since %s is not before --until %s", c.Since, c.Until))
-	}
-	return f, errors.Join(faults...)
+	f, err := c.Filter(c.RunNumber, now)
+	f.Oldest, f.After, f.Limit, f.Bodies = c.Sort == "oldest", string(c.After), c.Limit, c.Bodies
+	return f, err
 }
 
 // write asks for one event more than it shows, to know whether it shows all.
@@ -120,10 +114,10 @@ func (c *eventsCommand) write(ctx context.Context, w io.Writer, a *audit.Audit, 
 	case c.Bodies:
 		err = writeExchanges(w, events, v)
 	default:
-		err = writeEvents(w, events, f.Run == 0, v)
+		err = writeEvents(w, events, v)
 	}
 	if err == nil && more {
-		_, err = fmt.Fprintf(w, "Older events are not shown: the newest %s are; --limit 0 shows all.\n", number(c.Limit))
+		_, err = fmt.Fprintf(w, "There are more: the next page is the same with --after %s; --limit 0 shows all.\n", events[c.Limit-1].ID)
 	}
 	return err
 }

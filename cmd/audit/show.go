@@ -17,8 +17,8 @@ import (
 )
 
 type showCommand struct {
-	RunNumber runNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
-	Output    string    `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
+	RunNumber cli.RunNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
+	Output    string        `enum:"table,json" default:"table" placeholder:"table|json" help:"For a person or for a program (default ${default})."`
 
 	cli.Database
 }
@@ -60,6 +60,9 @@ func writeDetail(w io.Writer, d *shown, v view) error {
 	if err := writeCounts(w, d.Detail, v); err != nil {
 		return err
 	}
+	if err := writePlan(w, d.Detail, v); err != nil {
+		return err
+	}
 	if err := writeHistory(w, d.History, v); err != nil {
 		return err
 	}
@@ -85,7 +88,15 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	add("priority", strconv.Itoa(d.Priority))
 	add("canary", canaryOf(d.Detail))
 	add("limit", limitOf(d.Detail))
+	add("plan", planOf(d, v))
 	add("progress", progress(d, v))
+	add("slowest", slowestOf(d.Detail))
+	if d.PurgedAt != nil {
+		add("purged", "rows and events, "+v.time(*d.PurgedAt))
+	}
+	if d.Digest != nil {
+		add("chain", fmt.Sprintf("commit %d, digest %s", *d.Commit, *d.Digest))
+	}
 	add("waits", d.waits(v.now.Location()))
 	return table.Write(w, v.width)
 }
@@ -121,6 +132,15 @@ func limitOf(d *audit.Detail) string {
 	return fmt.Sprintf("held at %s rejected or failed rows", *d.MaxFailures)
 }
 
+// slowestOf names the requests that took longest, if any took a second.
+func slowestOf(d *audit.Detail) string {
+	var all []string
+	for _, s := range d.Slowest {
+		all = append(all, fmt.Sprintf("%.1f s (%s, event %s)", s.ElapsedMs/1000, s.Outcome, s.Event))
+	}
+	return strings.Join(all, ", ")
+}
+
 func times(n int) string {
 	if n == 1 {
 		return "once"
@@ -147,7 +167,11 @@ func sourceOf(d *audit.Detail) string {
 	case err != nil || s.File == "":
 		return d.Kind + " " + string(d.Source)
 	}
-	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", s.File, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
+	file := s.File
+	if d.Origin != nil {
+		file = fmt.Sprintf("%s of run %d, which came from %s", d.Kind, *d.Origin, file)
+	}
+	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", file, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
 		count(len(s.Columns), "column"), s.SHA256)
 }
 

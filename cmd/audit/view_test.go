@@ -30,6 +30,8 @@ func busy() *audit.Detail {
 		},
 		InFlight: 5, Source: json.RawMessage(`{"file":"users.csv","bytes":4300000,"sha256":"abababababababababababababababababababababababababababababababab","encoding":"UTF-16LE","delimiter":"\t","columns":["userStatusId","devicesCount"]}`),
 		Options: json.RawMessage(`{}`), FirstProgressAt: ptr(at("16:50:00")), LastProgressAt: ptr(at("17:00:24")), RatePerSecond: ptr(5.0),
+		RequestsPerRow: ptr(1.014), Retries: 61,
+		Slowest: []audit.Slow{{Event: "202611000042-17-9f3a61c2", Row: 17, Outcome: "applied", ElapsedMs: 12_345}, {Event: "202611000042-2333-0f00ba44", Row: 2333, Outcome: "transient", ElapsedMs: 1_000}},
 		History: []audit.RunEvent{
 			{Outcome: "enqueued", RecordedAt: at("16:49:59"), Actor: ptr("anna@desk")},
 			{Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("bob@desk"), Reason: ptr("lunch\x1b[2J")},
@@ -186,13 +188,31 @@ func TestRunsTable(t *testing.T) {
 
 func TestEventsTable(t *testing.T) {
 	events := []audit.Event{
-		{Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
-		{Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
-		{Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
+		{ID: "202611000042-0-0f00ba44", Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
+		{ID: "202611000042-123456-9f3a61c2", Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
+		{ID: "202611000041-7-c0ffee00", Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
 	}
 	for name, width := range map[string]int{"table.txt": 0, "table-80.txt": 80, "table-132.txt": 132} {
 		var out bytes.Buffer
-		if err := writeEvents(&out, events, true, evening(width)); err != nil {
+		if err := writeEvents(&out, events, evening(width)); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.String())
+		fits(t, name, out.String(), width)
+	}
+}
+
+func TestUserTable(t *testing.T) {
+	rows := []audit.UserRow{
+		{
+			Run: 202611000042, Row: 123456, CreatedAt: at("16:49:59"), DeviceConfigurationID: "0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11", Outcome: "rejected",
+			HTTPStatus: ptr(403), Error: ptr("Forbidden: no\r\nreally"), Wanted: json.RawMessage(`{"devicesCount": 3, "userPrincipalName": "anna@contoso.com"}`),
+		},
+		{Run: 202611000041, Row: 7, CreatedAt: at("16:39:59"), DeviceConfigurationID: "c1", Outcome: "open", Wanted: json.RawMessage(`{"status": "compliant"}`)},
+	}
+	for name, width := range map[string]int{"user-wide.txt": 0, "user-80.txt": 80, "user-132.txt": 132} {
+		var out bytes.Buffer
+		if err := writeUser(&out, rows, evening(width)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.String())
@@ -204,6 +224,7 @@ func TestEventsTable(t *testing.T) {
 func TestFieldsAreProperties(t *testing.T) {
 	check(t, "runs", names(runFields), audit.Run{})
 	check(t, "events", names(eventFields), audit.Event{})
+	check(t, "user", names(userFields), audit.UserRow{Wanted: json.RawMessage(`"x"`)})
 	check(t, "events with bodies", append(names(eventFields), names(bodyFields)...), withBodies(&audit.Event{}))
 }
 
@@ -233,34 +254,5 @@ func check(t *testing.T, what string, fields []string, v any) {
 	}
 	if diff := cmp.Diff(fields, properties); diff != "" {
 		t.Errorf("%s (-csv +json):\n%s", what, diff)
-	}
-}
-
-func TestParseTime(t *testing.T) {
-	now := at("17:00:00").In(cet)
-	for _, test := range []struct {
-		text string
-		end  bool
-		want string
-	}{
-		{"2h", false, "2026-11-23T15:00:00Z"},
-		{"90m", true, "2026-11-23T15:30:00Z"},
-		{"7d", false, "2026-11-16T17:00:00Z"},
-		{"2026-11-23T10:00:00Z", true, "2026-11-23T10:00:00Z"},
-		{"2026-11-23T10:00:00.5+02:00", false, "2026-11-23T08:00:00.5Z"},
-		{"2026-11-23", false, "2026-11-22T23:00:00Z"},
-		{"2026-11-23", true, "2026-11-23T23:00:00Z"},
-		{"2026-11-23 10:00", false, "2026-11-23T09:00:00Z"},
-		{"2026-11-23T10:00:30", true, "2026-11-23T09:00:30Z"},
-	} {
-		got, err := parseTime(test.text, now, test.end)
-		if err != nil || instant(&got) != test.want {
-			t.Errorf("%s: got %s, %v", test.text, instant(&got), err)
-		}
-	}
-	for _, s := range []string{"yesterday", "-2h", "2026-13-01", "d", "1.5d", "99999999d", "2026"} {
-		if got, err := parseTime(s, now, false); err == nil {
-			t.Errorf("%q: got %s", s, got)
-		}
 	}
 }

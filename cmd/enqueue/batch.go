@@ -21,6 +21,7 @@ type batch struct {
 	name   string // the run's, unless --name gives another
 	from   string // how messages call the source
 	tenant uuid.UUID
+	origin int64 // the run whose rows these are, once more; 0: none
 
 	rows        int
 	skipped     int

@@ -20,9 +20,9 @@ type description struct {
 	File           string         `json:"file,omitempty"`
 	Database       string         `json:"database,omitempty"`
 	Query          string         `json:"querySHA256,omitempty"`
-	SHA256         string         `json:"sha256"`
-	Encoding       string         `json:"encoding"`
-	Delimiter      string         `json:"delimiter"`
+	SHA256         string         `json:"sha256,omitempty"`
+	Encoding       string         `json:"encoding,omitempty"`
+	Delimiter      string         `json:"delimiter,omitempty"`
 	Rows           int            `json:"rows"`
 	Skipped        int            `json:"skipped"`
 	Duplicates     int            `json:"duplicates"`
@@ -32,6 +32,8 @@ type description struct {
 	Limit          string         `json:"writeLimit"`
 	RowsAhead      *int           `json:"rowsAhead"`  // of other runs; null without a database
 	ETASeconds     *float64       `json:"etaSeconds"` // all of it: what is ahead, a pause and the rows; null without a database
+	Replay         *replayReport  `json:"replay,omitempty"`
+	Revert         *revertReport  `json:"revert,omitempty"`
 
 	more    bool   // there are more configurations than were counted
 	written string // how the source is written, for a person
@@ -70,7 +72,7 @@ func leftOut(sum *source.Summary, file string) string {
 	case sum.Skipped > 0:
 		return fmt.Sprintf("%s invalid: left out, for %s.\n", plural(sum.Skipped, "row"), file)
 	case sum.Duplicates > 0:
-		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", pluralVerb(sum.Duplicates, "row", "addresses", "address"))
+		return fmt.Sprintf("%s the same status as an earlier one: the last one wins.\n", rowsVerb(sum.Duplicates, "addresses", "address"))
 	}
 	return ""
 }
@@ -78,7 +80,10 @@ func leftOut(sum *source.Summary, file string) string {
 // takes says how long the rows take, and what comes before them.
 func (o *runOptions) takes(rows int, outlook *cli.Outlook) string {
 	pace, own, after := o.pace(rows, outlook)
-	if after != "" {
+	switch {
+	case !o.Blind:
+		return fmt.Sprintf("At %s they take at most %s%s: what is as it is wanted already is not sent.", pace, own, after)
+	case after != "":
 		own = "about " + own
 	}
 	return fmt.Sprintf("At %s they take %s%s.", pace, own, after)
@@ -142,26 +147,38 @@ type imported struct {
 	Rows       int      `json:"rows"`
 	Skipped    int      `json:"skipped"`
 	Held       bool     `json:"held"`
+	ReadFirst  bool     `json:"readFirst"`  // what Graph shows as it is wanted is not sent
 	Canary     *int32   `json:"canaryRows"` // null: the rows follow by themselves
 	Limit      string   `json:"maxFailures"`
 	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
 	Waits      string   `json:"waits,omitempty"` // why it gets no further now
+
+	Replay *replayReport `json:"replay,omitempty"`
+	Revert *revertReport `json:"revert,omitempty"`
 }
 
 func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
 	if o.Output == "json" {
-		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String()}
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold && !o.Plan, ReadFirst: !o.Blind, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay, Revert: b.described.Revert}
 		if outlook != nil {
-			r.ETASeconds, r.Waits = outlook.ETASeconds(), outlook.Waits(time.UTC)
+			r.Waits = outlook.Waits(time.UTC)
+		}
+		if outlook != nil && o.Blind { // otherwise it is not known how many rows will be sent
+			r.ETASeconds = outlook.ETASeconds()
 		}
 		return cli.WriteJSON(w, r)
 	}
 	pace, own, after := o.pace(b.rows, outlook)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
+	if !o.Blind {
+		how = fmt.Sprintf("read first; what is not as it is wanted is sent, at most %s at %s%s", own, pace, after)
+	}
 	if o.Canary != nil && int(*o.Canary) < b.rows {
 		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*o.Canary), "row"))
 	}
-	if o.Hold {
+	if o.Plan {
+		how = fmt.Sprintf(`read first, then on hold, until "enqueue release %d"`, run)
+	} else if o.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}
 	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",
@@ -176,9 +193,10 @@ func plural(n int, noun string) string {
 	return humanize.Comma(int64(n)) + " " + noun
 }
 
-func pluralVerb(n int, noun, one, many string) string {
+// rowsVerb is so many rows and what they do.
+func rowsVerb(n int, one, many string) string {
 	if n == 1 {
-		return plural(n, noun) + " " + one
+		return plural(n, "row") + " " + one
 	}
-	return plural(n, noun) + " " + many
+	return plural(n, "row") + " " + many
 }

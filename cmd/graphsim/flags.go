@@ -30,12 +30,13 @@ type flags struct {
 	EarlyRetry      string `default:"ignore" placeholder:"WORD" help:"What a request that comes before the Retry-After of a limit is over gets: ignore judges it as any other, restart refuses it and begins the wait anew."`
 	ThrottleHeaders bool   `help:"Add RateLimit-Limit, -Remaining and -Reset to answers, and from 80 % of the limit on x-ms-throttle-limit-percentage."`
 
-	Latency time.Duration `default:"0s" placeholder:"DURATION" help:"How long each request takes: half of it on the way there, half on the way back."`
+	Latency string        `default:"0s" placeholder:"DURATION" help:"How long each request takes: half of it on the way there, half on the way back. With --from-audit also recorded: what is played back takes as long as it did."`
 	Jitter  time.Duration `default:"0s" placeholder:"DURATION" help:"And up to this much longer, at random."`
 
 	Fault           []string      `placeholder:"KIND:SELECTOR…" help:"Fail on purpose, as told above; repeatable, or several with commas."`
 	FaultRetryAfter string        `default:"1" placeholder:"VALUE" help:"Retry-After of the faults 429, 429-odd and 503, sent as it is; none leaves it out."`
 	SlowBodyTime    time.Duration `default:"5s" placeholder:"DURATION" help:"How long the body of a slow-body fault takes."`
+	FromAudit       string        `name:"from-audit" placeholder:"FILE" help:"Play back what a tenant answered: the output of audit events --bodies in JSON. The requests for each status get its answers one after the other, and the last one from then on; what nothing is recorded of is answered as always."`
 	Script          string        `placeholder:"FILE" help:"YAML file that says which answers come one after the other, as told above."`
 	Seed            uint64        `default:"1" placeholder:"N" help:"Seed of the draws that decide on faults."`
 
@@ -98,8 +99,8 @@ func parse(args, env []string, stdout, stderr io.Writer) (f flags, done bool, er
 	return f, done, nil
 }
 
-// simulator makes what the flags ask for, and reports all their faults joined.
-func (f *flags) simulator() (*graphsim.Server, error) {
+// simulator makes what the flags ask for, and reports all their faults joined. recording may be nil.
+func (f *flags) simulator(recording *graphsim.Recording) (*graphsim.Server, error) {
 	writes, writeErr := graphsim.ParseLimit(f.WriteLimit)
 	reads, readErr := graphsim.ParseLimit(f.ReadLimit)
 	anything, anyErr := optionalLimit(f.AnyLimit)
@@ -108,22 +109,35 @@ func (f *flags) simulator() (*graphsim.Server, error) {
 	faults, faultErr := parseFaults(f.Fault)
 	script, scriptErr := readScript(f.Script)
 	login, loginErr := f.loginFlags.config()
+	latency, asRecorded, latencyErr := parseLatency(f.Latency)
 	sim, err := graphsim.New(graphsim.Config{
 		Addr: f.Addr, Public: f.Public,
 		Tokens: f.Token, WriteLimit: writes, ReadLimit: reads,
 		AnyLimit: anything, Window: f.Window, Tenant: tenant, OtherApp: otherApp, EarlyRetry: f.EarlyRetry, ThrottleHeaders: f.ThrottleHeaders,
-		Latency: f.Latency, Jitter: f.Jitter,
+		Latency: latency, RecordedLatency: asRecorded, Jitter: f.Jitter, Recording: recording,
 		Faults: faults, Seed: f.Seed, FaultRetryAfter: f.FaultRetryAfter,
 		SlowBodyTime: f.SlowBodyTime, Script: script, NoOp400: f.NoOp400,
 		Strict: f.Strict, Statuses: f.Statuses, PageSize: f.PageSize, KeepRequests: f.KeepRequests,
 		Login: login, LoginAddr: f.LoginAddr, ProxyAddr: f.ProxyAddr, ClockOffset: f.ClockOffset,
 	})
 	err = errors.Join(inFlag("write-limit", writeErr), inFlag("read-limit", readErr),
-		inFlag("any-limit", anyErr), inFlag("tenant-limit", tenantErr), inFlag("other-app", otherErr), faultErr, scriptErr, loginErr, err)
+		inFlag("any-limit", anyErr), inFlag("tenant-limit", tenantErr), inFlag("other-app", otherErr), inFlag("latency", latencyErr), faultErr, scriptErr, loginErr, err)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return sim, nil
+}
+
+// parseLatency reads a duration, or the word for what was recorded.
+func parseLatency(text string) (latency time.Duration, asRecorded bool, err error) {
+	if text == "recorded" {
+		return 0, true, nil
+	}
+	latency, err = time.ParseDuration(text)
+	if err != nil {
+		return 0, false, fmt.Errorf("%q is no duration such as 20ms, and not recorded", text)
+	}
+	return latency, false, nil
 }
 
 // optionalLimit reads none as the zero limit.

@@ -40,10 +40,16 @@ func run(ctx context.Context, args, env []string, _ io.Reader, stdout, stderr io
 	if done || err != nil {
 		return err
 	}
-	sim, err := f.simulator()
+	played, err := openRecording(f.FromAudit)
 	if err != nil {
 		return err
 	}
+	defer played.close()
+	sim, err := f.simulator(played.recording)
+	if err != nil {
+		return err
+	}
+	played.tell(stderr)
 	site, err := sim.Start(ctx)
 	if err != nil {
 		return err

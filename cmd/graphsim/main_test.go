@@ -114,7 +114,11 @@ func TestFaultyCommandLines(t *testing.T) {
 	}{
 		{[]string{"--nope"}, nil, "unknown flag --nope"},
 		{[]string{"extra"}, nil, "unexpected argument extra"},
-		{[]string{"--latency", "soon"}, nil, `--latency: expected duration but got "soon": time: invalid duration "soon"`},
+		{[]string{"--latency", "soon"}, nil, `--latency: "soon" is no duration such as 20ms, and not recorded`},
+		{[]string{"--latency", "recorded"}, nil, `latency recorded: there is no recording`},
+		{[]string{"--from-audit", "nowhere.json"}, nil, `--from-audit: open nowhere.json: no such file or directory`},
+		{[]string{"--from-audit", "."}, nil, `--from-audit: .: this is no file, and answers are read again when they are played`},
+		{[]string{"--from-audit", "testdata/faulty.yaml"}, nil, `--from-audit: testdata/faulty.yaml: event 1: invalid character '#' looking for beginning of value`},
 		{nil, []string{"GRAPHSIM_WRITE_LIMIT=3"}, `--write-limit: limit "3": want N/DURATION, for example 100/20s`},
 		{[]string{"--addr", "0.0.0.0:0"}, nil, `address "0.0.0.0:0" is not loopback: the simulator must not be reachable by others, unless it is made public on purpose`},
 		{[]string{"--window", "round", "--any-limit", "3", "--other-app", "1/1s"}, nil, `--any-limit: limit "3": want N/DURATION, for example 100/20s

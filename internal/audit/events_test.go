@@ -81,6 +81,15 @@ func TestEvents(t *testing.T) {
 		{"since", EventFilter{Since: middle}, ofThird + ", " + ofSecond},
 		{"until", EventFilter{Until: middle}, ofFirst},
 		{"until and limit", EventFilter{Until: middle, Limit: 2}, "7 failed!, 6 applied late"},
+		{"tenant", EventFilter{Tenant: fabrikam}, ofSecond},
+		{"tenant and outcome", EventFilter{Tenant: contoso, Outcomes: []string{"finished", "held"}}, "0 finished"},
+		{"route", EventFilter{Route: "plain", Outcomes: []string{"superseded"}}, "1 superseded!"},
+		{"another route", EventFilter{Route: "identity"}, ""},
+		{"error code in any case", EventFilter{ErrorCode: "forbidden"}, "3 rejected!, 2 rejected!"},
+		{"error that is all code", EventFilter{ErrorCode: "InternalServerError"}, "5 transient"},
+		{"the reason of a run is no error", EventFilter{ErrorCode: "lunch"}, ""},
+		{"worker", EventFilter{Worker: "worker-1", Run: third}, "2 applied!, 1 superseded!"},
+		{"another worker", EventFilter{Worker: "worker-2"}, ""},
 		{"nothing", EventFilter{Run: first, Row: row(99)}, ""},
 		{"hostile", EventFilter{StatusID: "' OR true --", User: user(t, `%'*`)}, ""},
 	} {
@@ -96,7 +105,7 @@ func TestEventsAreWhole(t *testing.T) {
 	w, first, _, _ := story(t)
 	w.rewrite(`UPDATE audit_event SET recorded_at = '2026-11-23T10:00:01.5+01' WHERE row = 2`)
 	want := Event{
-		Run: first, Row: 2, Line: ptr(int64(3)), Outcome: "rejected", Final: true, Status: ptr(403), Method: ptr("PATCH"),
+		ID: fmt.Sprintf("%d-2-def59149", first), Run: first, Row: 2, Line: ptr(int64(3)), Outcome: "rejected", Final: true, Status: ptr(403), Method: ptr("PATCH"),
 		URL: ptr("https://graph.example/s2"), SentAt: ptr(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)),
 		RecordedAt: time.Date(2026, 11, 23, 9, 0, 1, 500e6, time.UTC), ElapsedMs: ptr(12.345),
 		ClientRequestID: ptr(uuid.MustParse("cccccccc-0000-4000-8000-000000000002")), RequestID: ptr("Request-2"), Worker: ptr("worker-1"),

@@ -77,14 +77,19 @@ func (w *world) enqueue(tenant uuid.UUID, name string, updates ...update) int64 
 	id, err := w.ledger.NextRunID(ctx)
 	w.must(err)
 	n := ledger.NewRun{
-		ID: id, Kind: "csv", Name: name, Actor: "anna@desk", Tenant: tenant, Priority: 2, Fingerprint: [32]byte{byte(id)},
+		ID: id, Kind: "csv", Name: name, Actor: "anna@desk", Tenant: tenant, Priority: 2, Blind: true, Fingerprint: [32]byte{byte(id)},
 		Source: map[string]any{"file": name, "bytes": 4096}, Options: ledger.Options{Duplicates: true},
 	}
-	w.must(pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		_, err := ledger.Import(ctx, tx, n, rowsOf(tenant, updates))
+	w.importRun(n, updates...)
+	return id
+}
+
+func (w *world) importRun(n ledger.NewRun, updates ...update) {
+	w.t.Helper()
+	w.must(pgx.BeginFunc(w.t.Context(), w.pool, func(tx pgx.Tx) error {
+		_, err := ledger.Import(w.t.Context(), tx, n, rowsOf(n.Tenant, updates))
 		return err
 	}))
-	return id
 }
 
 func rowsOf(tenant uuid.UUID, updates []update) iter.Seq2[userstatus.Row, error] {

@@ -15,7 +15,7 @@ import (
 )
 
 // columnOf is a column of a CSV with semicolons, by its name; the header is left out.
-func columnOf(t *testing.T, text []byte, name string) (cells []string) {
+func columnOf(t testing.TB, text []byte, name string) (cells []string) {
 	t.Helper()
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma = ';'

@@ -37,6 +37,9 @@ type Config struct {
 	SlowBodyTime    time.Duration // that the slow-body fault takes; 0 is 5 s
 	Script          Script        // wins over Faults
 
+	Recording       *Recording // answers that are played back, after faults and script; nil: none
+	RecordedLatency bool       // each of them takes as long as it did then
+
 	NoOp400 bool // a PATCH that would change nothing is refused
 
 	Strict       bool // a PATCH never creates a status
@@ -92,6 +95,7 @@ func (c Config) check() error {
 		checkRetryAfter(c.FaultRetryAfter),
 		notNegative("slow body time", c.SlowBodyTime),
 		checkFaults(c.Faults),
+		c.checkRecording(),
 		wrap("login", checkAddr(c.LoginAddr, c.Public)),
 		wrap("proxy", checkProxyAddr(c.ProxyAddr, c.Public)),
 	)
@@ -109,6 +113,13 @@ func (c Config) checkTenant() error {
 		return fmt.Errorf("other app %s: there is no tenant limit that it could use", c.OtherApp)
 	}
 	return errors.Join(wrap("tenant", c.Tenant.checkOptional()), wrap("other app", c.OtherApp.checkOptional()))
+}
+
+func (c Config) checkRecording() error {
+	if c.RecordedLatency && c.Recording == nil {
+		return errors.New("latency recorded: there is no recording")
+	}
+	return nil
 }
 
 func checkEarlyRetry(word string) error {

@@ -86,7 +86,14 @@ func (x *exchange) judge(tokens map[string]bool) (answer, error) {
 	if x.fault.instead != nil {
 		return x.fault.instead(x), nil
 	}
-	out, err := x.carryOut(target, misrouted, unreadable)
+	out, played, err := answer{}, false, misrouted
+	if misrouted == nil {
+		out, played, err = x.play(target)
+	}
+	if played {
+		return out, err
+	}
+	out, err = x.carryOut(target, misrouted, unreadable)
 	if err != nil {
 		x.logged.Fault = "" // it had nothing to spoil
 		return answer{}, err

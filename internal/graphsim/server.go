@@ -30,6 +30,7 @@ type world struct {
 	store    *store
 	log      *requestLog
 	tally    *tally
+	playback *playback
 	mischief atomic.Pointer[mischief] // may be replaced alone
 }
 
@@ -65,7 +66,7 @@ func (s *Server) Reset() {
 		gate:  newGate(s.config.limits(), now),
 		store: newStore(),
 		log:   newRequestLog(s.config.KeepRequests),
-		tally: newTally(),
+		tally: newTally(), playback: newPlayback(s.config.Recording),
 	}
 	fresh.mischief.Store(newMischief(s.config.Faults, s.config.Script, s.config.Seed))
 	populate(fresh.store, s.config.Statuses, now)

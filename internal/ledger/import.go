@@ -21,7 +21,7 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err := create(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	copied, err := copyRows(ctx, tx, n.ID, rows)
+	copied, slices, err := copyRows(ctx, tx, n.ID, rows)
 	if err != nil {
 		return 0, err
 	}
@@ -30,10 +30,28 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 		n.ID, copied, n.MaxFailures.Rows, n.MaxFailures.percent(), n.CanaryRows); err != nil {
 		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
-	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
+	if err := begin(ctx, tx, n.ID, slices); err != nil {
 		return 0, err
 	}
+	if _, err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
+		return 0, err
+	}
+	if n.Origin != 0 {
+		if err := tellOrigin(ctx, tx, n, int32(copied)); err != nil {
+			return 0, err
+		}
+	}
 	return int32(copied), nil
+}
+
+// tellOrigin has the run whose rows these are say so, too.
+func tellOrigin(ctx context.Context, tx pgx.Tx, n NewRun, rows int32) error {
+	if n.Kind == "revert" {
+		_, err := runEvent(ctx, tx, n.Origin, "reverted", n.Actor, fmt.Sprintf("run %d takes %s back", n.ID, rowsText(rows)))
+		return err
+	}
+	_, err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(rows)))
+	return err
 }
 
 // importLock is the class of the advisory locks that imports hold, keyed by tenant.

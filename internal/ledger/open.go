@@ -19,6 +19,8 @@ type OpenRow struct {
 	Key    userstatus.Key
 	Wanted userstatus.Wanted
 	Past   Past
+	Seen   Seen // only where it is asked for, with Ledger.See
+	Expectation
 }
 
 // Past are the attempts made for a row. The zero Past says there were none.
@@ -49,7 +51,7 @@ func (p Past) Then(attempt Past, status int) Past {
 func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRow, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT u.row, u.target, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
-		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name
+		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name, coalesce(u.expects, '')
 		FROM status_update u
 		WHERE u.run = $1 AND u.row BETWEEN $2 AND $3
 		  AND NOT EXISTS (SELECT FROM audit_event e WHERE e.run = u.run AND e.row = u.row AND e.final)
@@ -64,42 +66,24 @@ func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRo
 	if err := l.addPast(ctx, run.ID, open); err != nil {
 		return nil, err
 	}
-	return open, nil
+	return open, l.addUnread(ctx, run.ID, open)
 }
 
-func scanOpen(row pgx.CollectableRow, tenant uuid.UUID) (OpenRow, error) {
+// scanOpen reads a row's columns, and more that follow them.
+func scanOpen(row pgx.CollectableRow, tenant uuid.UUID, more ...any) (OpenRow, error) {
 	o := OpenRow{Target: userstatus.Target{Tenant: tenant}}
-	var asks userstatus.Properties
-	var name, status, reported, upn *string
-	var devices *int32
-	err := row.Scan(&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &asks,
-		&name, &devices, &status, &reported, &upn)
+	var w userstatus.Stored
+	err := row.Scan(append([]any{
+		&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &w.Asks,
+		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName, &o.Expects,
+	}, more...)...)
 	if err != nil {
 		return o, err
 	}
-	o.Wanted.UserDisplayName = stored(asks, userstatus.UserDisplayName, name)
-	o.Wanted.UserPrincipalName = stored(asks, userstatus.UserPrincipalName, upn)
-	o.Wanted.DevicesCount = stored(asks, userstatus.DevicesCount, devices)
-	o.Wanted.Status = stored(asks, userstatus.Status, (*userstatus.ComplianceStatus)(status))
-	if reported != nil {
-		at, err := userstatus.ParseDateTime(*reported)
-		if err != nil {
-			return o, fmt.Errorf("row %d: %w", o.Row, err)
-		}
-		o.Wanted.LastReportedDateTime = userstatus.Of(at)
+	if o.Wanted, err = w.Wanted(); err != nil {
+		return o, fmt.Errorf("row %d: %w", o.Row, err)
 	}
 	return o, nil
-}
-
-// stored is the Value that a column and its bit in asks stand for.
-func stored[T any](asks, property userstatus.Properties, v *T) userstatus.Value[T] {
-	switch {
-	case asks&property == 0:
-		return userstatus.Value[T]{}
-	case v == nil:
-		return userstatus.Null[T]()
-	}
-	return userstatus.Of(*v)
 }
 
 // addPast reads the events of the open rows: none at all for a slice that nobody has worked yet.
@@ -158,13 +142,13 @@ func (l *Ledger) OpenSlices(ctx context.Context, run int64) ([]int32, error) {
 	return slices, nil
 }
 
-// Stalled returns the running runs that made no progress for that long and were not returned by it since.
+// Stalled returns the planning and running runs that made no progress for that long and were not returned by it since.
 func (l *Ledger) Stalled(ctx context.Context, after time.Duration) ([]int64, error) {
 	rows, err := l.pool.Query(ctx, `
 		UPDATE run_count SET looked_at = clock_timestamp()
 		WHERE run IN (
 			SELECT c.run FROM run r JOIN run_count c ON c.run = r.id
-			WHERE r.state = 'running' AND greatest(c.progress_at, c.looked_at) < clock_timestamp() - make_interval(secs => $1)
+			WHERE r.state IN ('planning', 'running') AND greatest(c.progress_at, c.looked_at) < clock_timestamp() - make_interval(secs => $1)
 			FOR UPDATE OF c SKIP LOCKED) -- one that is being bumped makes progress
 		RETURNING run`, after.Seconds())
 	if err != nil {

@@ -5,7 +5,7 @@ import "graphpatch/internal/userstatus"
 // counter tallies the good rows and takes down their targets, on a goroutine of its own: hashing is a third of the
 // first reading, and nothing that reads or checks a row waits for its result.
 type counter struct {
-	tally   *tally
+	tally   *Tally
 	targets *duplicates
 
 	batch []counted // being filled
@@ -31,7 +31,7 @@ const (
 	batchText = 64 << 10
 )
 
-func newCounter(t *tally, targets *duplicates) *counter {
+func newCounter(t *Tally, targets *duplicates) *counter {
 	c := &counter{
 		tally: t, targets: targets, batch: make([]counted, 0, batchRows),
 		full: make(chan []counted, batches), empty: make(chan []counted, batches), ended: make(chan struct{}),
@@ -48,7 +48,7 @@ func (c *counter) run() {
 	for batch := range c.full {
 		for i := range batch {
 			r := &batch[i]
-			if c.err = c.targets.add(c.tally.add(&r.update), r.row, r.line); c.err != nil {
+			if c.err = c.targets.add(c.tally.Add(&r.update), r.row, r.line); c.err != nil {
 				return
 			}
 		}

@@ -26,11 +26,11 @@ func numbered(number int, padding string) record {
 // What is counted beside the reading is what would be counted within it, wherever a batch ends.
 func TestCountingBesideIsCountingInOrder(t *testing.T) {
 	for _, rows := range []int{0, 1, batchRows - 1, batchRows, batchRows + 1, 10*batchRows + 7} {
-		within, beside := newTally(), newTally()
+		within, beside := NewTally(), NewTally()
 		c := newCounter(beside, &duplicates{})
 		for i := range rows {
 			r := numbered(i+1, "")
-			within.add(&r.row.Update)
+			within.Add(&r.row.Update)
 			if err := c.add(r); err != nil {
 				t.Fatal(err)
 			}
@@ -40,8 +40,8 @@ func TestCountingBesideIsCountingInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got, want Summary
-		beside.tell(&got)
-		within.tell(&want)
+		beside.Tell(&got)
+		within.Tell(&want)
 		if diff := cmp.Diff(got, want, cmp.AllowUnexported(Summary{}, repeated{})); diff != "" {
 			t.Errorf("%d rows: %s", rows, diff)
 		}
@@ -50,7 +50,7 @@ func TestCountingBesideIsCountingInOrder(t *testing.T) {
 
 // Long records do not add up: a batch of them is short, and forgotten once it is counted.
 func TestLongRecordsAreNotKept(t *testing.T) {
-	c := newCounter(newTally(), &duplicates{})
+	c := newCounter(NewTally(), &duplicates{})
 	long := strings.Repeat("x", batchText)
 	for i := range 4 * batches {
 		if err := c.add(numbered(i+1, long)); err != nil || len(c.batch) > 0 {
@@ -81,7 +81,7 @@ func untilSpill(t *testing.T) int {
 }
 
 func TestCountingFails(t *testing.T) {
-	c := newCounter(newTally(), &duplicates{dir: filepath.Join(t.TempDir(), "none")})
+	c := newCounter(NewTally(), &duplicates{dir: filepath.Join(t.TempDir(), "none")})
 	rows, last := 0, untilSpill(t)+(batches+1)*batchRows
 	var err error
 	for ; rows < last && err == nil; rows++ {

@@ -67,7 +67,7 @@ func NewCSV(cfg CSVConfig) (*CSV, error) {
 // Check reads the source for the first time: it validates every row and takes the digests. The error is *Faults with
 // all faults of all rows, or one of reading.
 func (c *CSV) Check(ctx context.Context) (_ *Summary, err error) {
-	faults, good := &Faults{Source: c.cfg.Name, numbered: c.numbered()}, newTally()
+	faults, good := &Faults{Source: c.cfg.Name, numbered: c.numbered()}, NewTally()
 	targets := &duplicates{dir: c.cfg.TempDir}
 	defer alsoClose(&err, targets.close)
 	counter := newCounter(good, targets)
@@ -84,7 +84,7 @@ func (c *CSV) Check(ctx context.Context) (_ *Summary, err error) {
 	if err != nil {
 		return nil, err
 	}
-	good.tell(sum)
+	good.Tell(sum)
 	if err := c.judgeDuplicates(ctx, targets, sum, faults); err != nil {
 		return nil, err
 	}
@@ -155,15 +155,15 @@ func (c *CSV) leaveOut(ctx context.Context, sum *Summary, faults *Faults) (*Summ
 	}
 	// Which rows repeat another is known only after the last one, so the good ones are counted anew.
 	slices.SortFunc(sum.repeated, func(a, b repeated) int { return int(a.row) - int(b.row) })
-	good := newTally()
+	good := NewTally()
 	err := c.readAgain(ctx, sum, nil, func(row *userstatus.Row) bool {
-		good.add(&row.Update)
+		good.Add(&row.Update)
 		return true
 	})
 	if err != nil {
 		return nil, err
 	}
-	good.tell(sum)
+	good.Tell(sum)
 	return sum, nil
 }
 

@@ -47,8 +47,8 @@ type repeated struct {
 // maxConfigurations bounds the memory for counting configurations; a tenant has hundreds.
 const maxConfigurations = 10_000
 
-// tally counts good rows.
-type tally struct {
+// Tally counts good rows, and takes the fingerprint of what they ask for.
+type Tally struct {
 	rows           int
 	routes         map[string]int
 	configurations map[string]struct{}
@@ -57,12 +57,13 @@ type tally struct {
 	canonical      []byte
 }
 
-func newTally() *tally {
-	return &tally{routes: map[string]int{}, configurations: map[string]struct{}{}, fingerprint: sha256.New()}
+// NewTally returns a Tally of no rows.
+func NewTally() *Tally {
+	return &Tally{routes: map[string]int{}, configurations: map[string]struct{}{}, fingerprint: sha256.New()}
 }
 
-// add counts a row and returns its target's key.
-func (t *tally) add(u *userstatus.Update) userstatus.Key {
+// Add counts a row and returns its target's key.
+func (t *Tally) Add(u *userstatus.Update) userstatus.Key {
 	t.rows++
 	t.routes[u.Target.Route]++
 	if _, ok := t.configurations[u.Target.ConfigurationID]; !ok {
@@ -73,7 +74,7 @@ func (t *tally) add(u *userstatus.Update) userstatus.Key {
 	return userstatus.Key(t.canonical[:len(userstatus.Key{})])
 }
 
-func (t *tally) addConfiguration(id string) {
+func (t *Tally) addConfiguration(id string) {
 	if len(t.configurations) == maxConfigurations {
 		t.more = true
 		return
@@ -82,7 +83,8 @@ func (t *tally) addConfiguration(id string) {
 	t.configurations[string([]byte(id))] = struct{}{}
 }
 
-func (t *tally) tell(s *Summary) {
+// Tell writes what was counted into s: Rows, Routes, the configurations and the fingerprint.
+func (t *Tally) Tell(s *Summary) {
 	s.Rows, s.Routes = t.rows, t.routes
 	s.Configurations, s.ConfigurationsMore = len(t.configurations), t.more
 	t.fingerprint.Sum(s.Fingerprint[:0])

@@ -9,4 +9,6 @@ type Row struct {
 	// columns nobody mapped, and the route as it was spelled. One element more is the whole record as it stood, when it is
 	// not written in the style of its source.
 	Other []string
+	// Expects are values that the status must show before the update may be sent, as JSON; "": whatever it shows.
+	Expects string
 }
