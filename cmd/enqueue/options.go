@@ -73,7 +73,7 @@ func (o *runOptions) fixTenant(ctx context.Context, run int64, tenant uuid.UUID)
 func (o *runOptions) newRun(b *batch) ledger.NewRun {
 	n := ledger.NewRun{
 		Kind: b.kind, Name: o.Name, Actor: o.Actor.Name(), Tenant: b.tenant, Priority: o.Priority, Hold: o.Hold,
-		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin,
+		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin, Known: b.known,
 	}
 	if n.Name == "" {
 		n.Name = b.name

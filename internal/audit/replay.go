@@ -53,6 +53,7 @@ func (e *StillOpenError) Error() string {
 // until it is closed.
 type Replay struct {
 	Origin Detail
+	Known  []int64 // the tenant's runs after Origin, in which later updates are looked for; nil with Force
 	filter ReplayFilter
 	others int // how many cells a row keeps beside what it asks for
 	tx     pgx.Tx
@@ -102,6 +103,12 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
 	case r.Origin.State == "running" && !f.settled():
 		return nil, &StillOpenError{f.Events.Run}
+	}
+	if !f.Force {
+		err = tx.QueryRow(ctx, `SELECT coalesce(array_agg(id), '{}') FROM run WHERE tenant = $1 AND id > $2`, r.Origin.Tenant, r.Origin.ID).Scan(&r.Known)
+		if err != nil {
+			return nil, fmt.Errorf("look for runs after run %d: %w", r.Origin.ID, err)
+		}
 	}
 	var note struct{ OtherColumns []int }
 	if err := json.Unmarshal(r.Origin.Source, &note); err != nil {

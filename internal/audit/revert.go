@@ -42,6 +42,9 @@ func (a *Audit) OpenRevert(ctx context.Context, f EventFilter) (*Revert, error) 
 // Origin is the run.
 func (r *Revert) Origin() *Detail { return &r.replay.Origin }
 
+// Known are the tenant's runs after the origin, in which later updates are looked for.
+func (r *Revert) Known() []int64 { return r.replay.Known }
+
 // Close gives the connection back.
 func (r *Revert) Close(ctx context.Context) { r.replay.Close(ctx) }
 

@@ -38,6 +38,9 @@ type NewRun struct {
 	MaxFailures FailureLimit
 	CanaryRows  int32 // the run is held when so many first rows are settled; 0: it goes on by itself
 	Origin      int64 // the run whose rows are sent again or taken back; 0 for rows of another source
+	// Known are the tenant's runs after Origin in which later updates of the rows' targets were looked for. The import is refused
+	// when there is another that has some; nil: it is not.
+	Known []int64
 }
 
 // Options are what the user chose for the run and the work must know.
