@@ -29,6 +29,7 @@ demo: build deps ## show it all: a simulated Graph, a worker, an import, the aud
 
 .PHONY: test
 test: deps ## run all tests under the race detector (needs a C compiler)
+	@scripts/ensure-mariadb
 	go test -race -timeout 15m ./...
 
 .PHONY: lint

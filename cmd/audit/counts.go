@@ -18,7 +18,11 @@ func writeCounts(w io.Writer, d *audit.Detail, v view) error {
 		n    int
 	}{
 		{"applied", d.Applied}, {"unchanged", d.Unchanged}, {"superseded", d.Superseded}, {"rejected", d.Rejected}, {"failed", d.Failed},
+		{"moved", d.Moved}, {"missing", d.Missing},
 	} {
+		if c.n == 0 && (c.name == "moved" || c.name == "missing") {
+			continue // only of a run that was planned so
+		}
 		table.Add("  "+c.name, number(c.n), "")
 	}
 	if d.State == "cancelled" {
@@ -26,7 +30,7 @@ func writeCounts(w io.Writer, d *audit.Detail, v view) error {
 	} else {
 		table.Add("  open", number(d.Open), inFlight(d))
 	}
-	table.Add("requests", number(d.Requests), "")
+	table.Add("requests", number(d.Requests), perRow(d))
 	for _, c := range answers(d) {
 		if c.n > 0 {
 			table.Add("  "+c.name, number(c.n), c.help)
@@ -36,6 +40,18 @@ func writeCounts(w io.Writer, d *audit.Detail, v view) error {
 		return err
 	}
 	return table.Write(w, v.width)
+}
+
+// perRow tells what a settled row took, in requests.
+func perRow(d *audit.Detail) string {
+	if d.RequestsPerRow == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%.2f for each settled row", *d.RequestsPerRow)
+	if d.Retries > 0 {
+		s += "; rows came again " + times(d.Retries)
+	}
+	return s
 }
 
 func inFlight(d *audit.Detail) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -45,11 +46,7 @@ func writeEventsJSON(w io.Writer, events iter.Seq2[audit.Event, error], bodies b
 		if err != nil {
 			return flush(out, err)
 		}
-		var v any = &e
-		if bodies {
-			v = withBodies(&e)
-		}
-		line, err := cli.JSON(v)
+		line, err := eventJSON(&e, bodies)
 		if err != nil {
 			return flush(out, err)
 		}
@@ -68,6 +65,31 @@ func writeEventsJSON(w io.Writer, events iter.Seq2[audit.Event, error], bodies b
 	return out.Flush()
 }
 
+// writeEventsLines writes one event in JSON on each line, as they come.
+func writeEventsLines(w io.Writer, events iter.Seq2[audit.Event, error], bodies bool) error {
+	out := bufio.NewWriter(w)
+	for e, err := range events {
+		if err != nil {
+			return flush(out, err)
+		}
+		line, err := eventJSON(&e, bodies)
+		if err != nil {
+			return flush(out, err)
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func eventJSON(e *audit.Event, bodies bool) ([]byte, error) {
+	if bodies {
+		return cli.JSON(withBodies(e))
+	}
+	return cli.JSON(e)
+}
+
 // flush writes what was read before err.
 func flush(out *bufio.Writer, err error) error {
 	if failed := out.Flush(); failed != nil {
@@ -77,11 +99,7 @@ func flush(out *bufio.Writer, err error) error {
 }
 
 func writeEventsCSV(w io.Writer, events iter.Seq2[audit.Event, error], bodies bool) error {
-	fields := eventFields
-	if bodies {
-		fields = append(fields[:len(fields):len(fields)], bodyFields...)
-	}
-	out := newCSVWriter(w, fields)
+	out := newCSVWriter(w, eventFieldsWith(bodies))
 	for e, err := range events {
 		if err == nil {
 			err = out.write(&e)
@@ -94,9 +112,17 @@ func writeEventsCSV(w io.Writer, events iter.Seq2[audit.Event, error], bodies bo
 	return out.close()
 }
 
+func eventFieldsWith(bodies bool) []field[audit.Event] {
+	if bodies {
+		return slices.Concat(eventFields, bodyFields)
+	}
+	return eventFields
+}
+
 // eventFields are the properties of an event in JSON, in the same order; bodyFields those that --bodies adds.
 var (
 	eventFields = []field[audit.Event]{
+		{"id", func(e *audit.Event) string { return e.ID }},
 		{"run", func(e *audit.Event) string { return strconv.FormatInt(e.Run, 10) }},
 		{"row", func(e *audit.Event) string { return strconv.Itoa(e.Row) }},
 		{"line", func(e *audit.Event) string { return text(e.Line) }},

@@ -3,27 +3,22 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
 )
 
-// writeEvents writes one line for each event; withRun says that they may be of different runs.
-func writeEvents(w io.Writer, events []audit.Event, withRun bool, v view) error {
+// writeEvents writes one line for each event. Its ID begins with its run and row.
+func writeEvents(w io.Writer, events []audit.Event, v view) error {
 	heading, recorded := v.column("RECORDED", time.DateTime, recordedAt(events))
 	table := cli.NewTable(
-		cli.Column{Title: heading}, cli.Column{Title: "RUN"}, cli.Column{Title: "ROW", Right: true}, cli.Column{Title: "OUTCOME"},
-		cli.Column{Title: "WHO", Fit: cli.Cut}, cli.Column{Title: "WHY", Fit: cli.Cut},
+		cli.Column{Title: heading}, cli.Column{Title: "EVENT"}, cli.Column{Title: "OUTCOME"},
+		cli.Column{Title: "WHO", Fit: cli.Spare}, cli.Column{Title: "WHY", Fit: cli.Cut},
 	)
 	for i := range events {
 		e := &events[i]
-		run := ""
-		if withRun {
-			run = strconv.FormatInt(e.Run, 10)
-		}
-		table.Add(recorded(e.RecordedAt), run, rowNumber(e), outcomeAndStatus(e), who(e), text(e.Error))
+		table.Add(recorded(e.RecordedAt), e.ID, outcomeAndStatus(e), who(e), text(e.Error))
 	}
 	return table.Write(w, v.width)
 }
@@ -34,14 +29,6 @@ func recordedAt(events []audit.Event) []time.Time {
 		times[i] = events[i].RecordedAt
 	}
 	return times
-}
-
-// rowNumber is empty for an event of the run itself.
-func rowNumber(e *audit.Event) string {
-	if e.Row == 0 {
-		return ""
-	}
-	return number(e.Row)
 }
 
 func outcomeOf(e *audit.Event) string {

@@ -46,6 +46,7 @@ func writeExchange(w io.Writer, e *audit.Event, v view) error {
 func facts(e *audit.Event) []string {
 	var lines []string
 	for _, fact := range [...]struct{ name, value string }{
+		{"event", e.ID},
 		{"configuration", text(e.DeviceConfigurationID)},
 		{"certificate", text(e.CertificateID)},
 		{"status id", text(e.UserStatusID)},

@@ -9,6 +9,7 @@ import (
 
 	"graphpatch/internal/audit"
 	"graphpatch/internal/cli"
+	"graphpatch/internal/ledger"
 )
 
 // reading opens the audit for as long as read takes.
@@ -26,9 +27,28 @@ func readingFrom(ctx context.Context, database cli.Database, read func(*pgxpool.
 	return read(pools.Main)
 }
 
+// owning opens the database as the tables' owner for as long as change takes.
+func owning(ctx context.Context, database cli.Database, change func(*ledger.Ledger) error) (err error) {
+	pools, err := database.ConnectAsOwner(ctx, "audit")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
+	return change(ledger.New(pools.Main, ""))
+}
+
 func noNegative(limit int) error {
 	if limit < 0 {
 		return fmt.Errorf("--limit=%d: use a number of lines, or 0 for all", limit)
 	}
 	return nil
+}
+
+// monthNumber is a month of a flag, which reads itself so that a fault is wrong usage.
+type monthNumber int
+
+func (m *monthNumber) UnmarshalText(b []byte) error {
+	month, err := audit.ParseMonth(string(b))
+	*m = monthNumber(month)
+	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,12 +19,14 @@ type shown struct {
 	Waits       *string    `json:"waits"`      // nil when nothing is in its way; times in UTC
 	PausedUntil *time.Time `json:"pausedUntil"`
 
-	outlook *cli.Outlook // nil for a run that is not running
+	planPace string       // how long it takes to send what a held run's plan leaves
+	outlook  *cli.Outlook // nil for a run that is not running
 }
 
 // lookOut looks at the queue, the budget and the workers of a running run.
 func (s *shown) lookOut(ctx context.Context, pool *pgxpool.Pool) error {
-	if s.State != "running" || s.Open == 0 {
+	waits := s.State == "held" && s.Plan != nil
+	if s.Open == 0 || s.State != "running" && !waits {
 		return nil
 	}
 	c := cli.Candidate{Tenant: s.Tenant, Run: s.ID, Priority: s.Priority, Rows: s.Rows, Open: s.Open}
@@ -33,6 +36,10 @@ func (s *shown) lookOut(ctx context.Context, pool *pgxpool.Pool) error {
 	o, err := cli.LookOut(ctx, pool, c, budget.DefaultWrites)
 	if err != nil {
 		return err
+	}
+	if waits {
+		s.planPace = fmt.Sprintf("sending the %s that are open takes about %s at %s", count(s.Open, "row"), cli.Short(o.Own), o.Pace())
+		return nil
 	}
 	s.adopt(&o)
 	return nil

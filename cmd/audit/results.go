@@ -15,7 +15,7 @@ import (
 type resultsCommand struct {
 	RunNumber       cli.RunNumber   `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
 	Output          string          `short:"o" required:"" placeholder:"FILE" help:"Where to write; - is standard output. A file that exists is refused unless --force."`
-	Outcome         []resultOutcome `placeholder:"OUTCOME" help:"Only rows with these outcomes: applied, rejected, failed, unchanged, superseded, open, cancelled. Repeatable, or with commas."`
+	Outcome         []resultOutcome `placeholder:"OUTCOME" help:"Only rows with these outcomes: applied, rejected, failed, unchanged, superseded, moved, missing, open, cancelled. Repeatable, or with commas."`
 	SpreadsheetSafe bool            `help:"Put an apostrophe before what a spreadsheet would run as a formula. Such cells are not what they were: do not enqueue the file."`
 	Force           bool            `help:"Replace the file if it exists."`
 

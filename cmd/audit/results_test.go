@@ -89,7 +89,7 @@ func TestResultsRefused(t *testing.T) {
 		{[]string{"202611000099", "-o", filepath.Join(dir, "no.csv")}, 1, "no such run"},
 		{[]string{number, "-o", filepath.Join(dir, "no.csv")}, 1, "from no file"},
 		{[]string{number, "-o", "-", "--outcome", "rejectd"}, 2, "write rejected"},
-		{[]string{number, "-o", "-", "--outcome", "applied,throttled"}, 2, "applied, rejected, failed, unchanged, superseded, open, cancelled"},
+		{[]string{number, "-o", "-", "--outcome", "applied,throttled"}, 2, "applied, rejected, failed, unchanged, superseded, moved, missing, open, cancelled"},
 		{[]string{number, "-o", dir, "--force"}, 2, "that is no file"},
 		{[]string{number, "-o", filepath.Join(dir, "link"), "--force"}, 2, "that is no file"},
 		{[]string{number, "-o", filepath.Join(dir, "no", "such", "folder.csv")}, 2, "no such file"},

@@ -16,7 +16,7 @@ import (
 
 type runsCommand struct {
 	Tenant cli.GUID `placeholder:"GUID" help:"Only runs of this tenant."`
-	State  string   `enum:",running,held,finished,cancelled" default:"" placeholder:"STATE" help:"Only running, held, finished or cancelled runs."`
+	State  string   `enum:",planning,running,held,finished,cancelled" default:"" placeholder:"STATE" help:"Only planning, running, held, finished or cancelled runs."`
 	Limit  int      `default:"20" placeholder:"N" help:"How many runs, 0 for all (default ${default})."`
 	Output string   `enum:"table,json,csv" default:"table" placeholder:"table|json|csv" help:"For a person or for a program (default ${default})."`
 
@@ -134,6 +134,8 @@ var runFields = []field[audit.Run]{
 	{"failed", func(r *audit.Run) string { return strconv.Itoa(r.Failed) }},
 	{"unchanged", func(r *audit.Run) string { return strconv.Itoa(r.Unchanged) }},
 	{"superseded", func(r *audit.Run) string { return strconv.Itoa(r.Superseded) }},
+	{"moved", func(r *audit.Run) string { return strconv.Itoa(r.Moved) }},
+	{"missing", func(r *audit.Run) string { return strconv.Itoa(r.Missing) }},
 	{"observed", func(r *audit.Run) string { return strconv.Itoa(r.Observed) }},
 	{"throttled", func(r *audit.Run) string { return strconv.Itoa(r.Throttled) }},
 	{"unauthorized", func(r *audit.Run) string { return strconv.Itoa(r.Unauthorized) }},

@@ -60,6 +60,9 @@ func writeDetail(w io.Writer, d *shown, v view) error {
 	if err := writeCounts(w, d.Detail, v); err != nil {
 		return err
 	}
+	if err := writePlan(w, d.Detail, v); err != nil {
+		return err
+	}
 	if err := writeHistory(w, d.History, v); err != nil {
 		return err
 	}
@@ -85,7 +88,15 @@ func writeFacts(w io.Writer, d *shown, v view) error {
 	add("priority", strconv.Itoa(d.Priority))
 	add("canary", canaryOf(d.Detail))
 	add("limit", limitOf(d.Detail))
+	add("plan", planOf(d, v))
 	add("progress", progress(d, v))
+	add("slowest", slowestOf(d.Detail))
+	if d.PurgedAt != nil {
+		add("purged", "rows and events, "+v.time(*d.PurgedAt))
+	}
+	if d.Digest != nil {
+		add("chain", fmt.Sprintf("commit %d, digest %s", *d.Commit, *d.Digest))
+	}
 	add("waits", d.waits(v.now.Location()))
 	return table.Write(w, v.width)
 }
@@ -121,6 +132,15 @@ func limitOf(d *audit.Detail) string {
 	return fmt.Sprintf("held at %s rejected or failed rows", *d.MaxFailures)
 }
 
+// slowestOf names the requests that took longest, if any took a second.
+func slowestOf(d *audit.Detail) string {
+	var all []string
+	for _, s := range d.Slowest {
+		all = append(all, fmt.Sprintf("%.1f s (%s, event %s)", s.ElapsedMs/1000, s.Outcome, s.Event))
+	}
+	return strings.Join(all, ", ")
+}
+
 func times(n int) string {
 	if n == 1 {
 		return "once"
@@ -128,14 +148,23 @@ func times(n int) string {
 	return number(n) + " times"
 }
 
-// sourceOf describes the file; of another kind of source it shows what was noted.
+// sourceOf describes the file or the query; of another kind of source it shows what was noted.
 func sourceOf(d *audit.Detail) string {
 	var s struct {
 		File, SHA256, Encoding, Delimiter string
 		Bytes                             uint64
 		Columns                           []string
+		Query                             *struct {
+			Server, Host, Database, Text, SHA256 string
+			Parameters                           int
+		}
 	}
-	if err := json.Unmarshal(d.Source, &s); err != nil || s.File == "" {
+	switch err := json.Unmarshal(d.Source, &s); {
+	case err == nil && s.Query != nil:
+		q := s.Query
+		return fmt.Sprintf("%s %s/%s, %s, %s, query sha256 %s: %s", q.Server, q.Host, q.Database, count(len(s.Columns), "column"),
+			count(q.Parameters, "parameter"), q.SHA256, head(strings.Join(strings.Fields(q.Text), " ")))
+	case err != nil || s.File == "":
 		return d.Kind + " " + string(d.Source)
 	}
 	file := s.File
@@ -144,6 +173,15 @@ func sourceOf(d *audit.Detail) string {
 	}
 	return fmt.Sprintf("%s, %s, %s, delimiter %q, %s, sha256 %s", file, humanize.IBytes(s.Bytes), s.Encoding, s.Delimiter,
 		count(len(s.Columns), "column"), s.SHA256)
+}
+
+// head is the beginning of a query: the whole of it is in the JSON.
+func head(text string) string {
+	const most = 200
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // quietAfter is how long a running run may be without progress before somebody should look: longer than any wait of a

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ func busy() *audit.Detail {
 		},
 		InFlight: 5, Source: json.RawMessage(`{"file":"users.csv","bytes":4300000,"sha256":"abababababababababababababababababababababababababababababababab","encoding":"UTF-16LE","delimiter":"\t","columns":["userStatusId","devicesCount"]}`),
 		Options: json.RawMessage(`{}`), FirstProgressAt: ptr(at("16:50:00")), LastProgressAt: ptr(at("17:00:24")), RatePerSecond: ptr(5.0),
+		RequestsPerRow: ptr(1.014), Retries: 61,
+		Slowest: []audit.Slow{{Event: "202611000042-17-9f3a61c2", Row: 17, Outcome: "applied", ElapsedMs: 12_345}, {Event: "202611000042-2333-0f00ba44", Row: 2333, Outcome: "transient", ElapsedMs: 1_000}},
 		History: []audit.RunEvent{
 			{Outcome: "enqueued", RecordedAt: at("16:49:59"), Actor: ptr("anna@desk")},
 			{Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("bob@desk"), Reason: ptr("lunch\x1b[2J")},
@@ -63,6 +66,19 @@ func fits(t *testing.T, name, text string, width int) {
 		}
 		if strings.ContainsAny(line, "\x1b\x07\r") {
 			t.Errorf("%s: a control character in %q", name, line)
+		}
+	}
+}
+
+func TestSourceOf(t *testing.T) {
+	query := `{"sha256":"ab","columns":["userStatusId","status"],"query":{"server":"postgres","host":"db.example.com:5433","database":"inventory","sha256":"cd","parameters":1,"text":"SELECT %s\n\tFROM device\n"}}`
+	for source, want := range map[string]string{
+		fmt.Sprintf(query, "*"):                      "postgres db.example.com:5433/inventory, 2 columns, 1 parameter, query sha256 cd: SELECT * FROM device",
+		fmt.Sprintf(query, strings.Repeat("ä", 300)): "postgres db.example.com:5433/inventory, 2 columns, 1 parameter, query sha256 cd: SELECT " + strings.Repeat("ä", 193) + "…",
+		`{"check":"users.csv:2"}`:                    `sql {"check":"users.csv:2"}`,
+	} {
+		if got := sourceOf(&audit.Detail{Run: audit.Run{Kind: "sql"}, Source: json.RawMessage(source)}); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }
@@ -172,13 +188,31 @@ func TestRunsTable(t *testing.T) {
 
 func TestEventsTable(t *testing.T) {
 	events := []audit.Event{
-		{Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
-		{Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
-		{Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
+		{ID: "202611000042-0-0f00ba44", Run: 202611000042, Outcome: "held", RecordedAt: at("16:52:00"), Actor: ptr("worker-1"), Error: ptr("Graph refused the token: InvalidAuthenticationToken: Access token has expired")},
+		{ID: "202611000042-123456-9f3a61c2", Run: 202611000042, Row: 123456, Outcome: "rejected", Final: true, Status: ptr(403), RecordedAt: at("16:51:00"), UserPrincipalName: ptr("somebody.with.a.long.name@contoso.onmicrosoft.com"), Error: ptr("Forbidden: no\r\nreally")},
+		{ID: "202611000041-7-c0ffee00", Run: 202611000041, Row: 7, Outcome: "applied", Status: ptr(204), RecordedAt: at("16:50:00"), UserStatusID: ptr("0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11_0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c12")},
 	}
 	for name, width := range map[string]int{"table.txt": 0, "table-80.txt": 80, "table-132.txt": 132} {
 		var out bytes.Buffer
-		if err := writeEvents(&out, events, true, evening(width)); err != nil {
+		if err := writeEvents(&out, events, evening(width)); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, out.String())
+		fits(t, name, out.String(), width)
+	}
+}
+
+func TestUserTable(t *testing.T) {
+	rows := []audit.UserRow{
+		{
+			Run: 202611000042, Row: 123456, CreatedAt: at("16:49:59"), DeviceConfigurationID: "0dc41a7a-6ecd-4c5b-9a5b-3d2c8a3a1c11", Outcome: "rejected",
+			HTTPStatus: ptr(403), Error: ptr("Forbidden: no\r\nreally"), Wanted: json.RawMessage(`{"devicesCount": 3, "userPrincipalName": "anna@contoso.com"}`),
+		},
+		{Run: 202611000041, Row: 7, CreatedAt: at("16:39:59"), DeviceConfigurationID: "c1", Outcome: "open", Wanted: json.RawMessage(`{"status": "compliant"}`)},
+	}
+	for name, width := range map[string]int{"user-wide.txt": 0, "user-80.txt": 80, "user-132.txt": 132} {
+		var out bytes.Buffer
+		if err := writeUser(&out, rows, evening(width)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, out.String())
@@ -190,6 +224,7 @@ func TestEventsTable(t *testing.T) {
 func TestFieldsAreProperties(t *testing.T) {
 	check(t, "runs", names(runFields), audit.Run{})
 	check(t, "events", names(eventFields), audit.Event{})
+	check(t, "user", names(userFields), audit.UserRow{Wanted: json.RawMessage(`"x"`)})
 	check(t, "events with bodies", append(names(eventFields), names(bodyFields)...), withBodies(&audit.Event{}))
 }
 

@@ -20,9 +20,13 @@ func standing(d *audit.Detail) string {
 	case "cancelled":
 		return fmt.Sprintf("cancelled: %s\n%s", reason(&d.Run), cancelled(d))
 	}
-	s := d.State + ": " + settledOf(d, "open")
+	doing := d.State
+	if doing == "planning" {
+		doing = "planning, which reads the statuses before anything is sent"
+	}
+	s := doing + ": " + settledOf(d, "open")
 	if d.Reason != nil {
-		s = "running, but it waits: " + cli.Visible(*d.Reason) + "\n" + settledOf(d, "open")
+		s = d.State + ", but it waits: " + cli.Visible(*d.Reason) + "\n" + settledOf(d, "open")
 	}
 	return s
 }
@@ -34,6 +38,9 @@ func finished(d *audit.Detail) string {
 	}
 	if d.Failed > 0 {
 		bad = append(bad, count(d.Failed, "row")+" failed")
+	}
+	if d.Moved > 0 {
+		bad = append(bad, count(d.Moved, "row")+" moved")
 	}
 	if len(bad) == 0 {
 		return fmt.Sprintf("finished: all %s settled, none rejected", count(d.Rows, "row"))

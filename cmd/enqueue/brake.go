@@ -42,8 +42,11 @@ func (r *runID) UnmarshalText(text []byte) error {
 
 type (
 	holdCommand    struct{ brake }
-	releaseCommand struct{ brake }
-	cancelCommand  struct{ brake }
+	releaseCommand struct {
+		brake
+		Blind bool `help:"Send what is open without reading the statuses first, for a run that cannot be read, or whose plan is old."`
+	}
+	cancelCommand struct{ brake }
 )
 
 // Run holds the runs.
@@ -59,7 +62,11 @@ func (c *holdCommand) Run(ctx context.Context, streams cli.Streams) error {
 // Run releases the runs.
 func (c *releaseCommand) Run(ctx context.Context, streams cli.Streams) error {
 	return c.each(ctx, streams, func(d desk, run int64) error {
-		if err := d.enqueuer.Release(ctx, run, c.Actor.Name(), c.Reason); err != nil {
+		release := d.enqueuer.Release
+		if c.Blind {
+			release = d.enqueuer.ReleaseBlind
+		}
+		if err := release(ctx, run, c.Actor.Name(), c.Reason); err != nil {
 			return err
 		}
 		r, err := d.books.Run(ctx, run)
@@ -141,7 +148,9 @@ func (d desk) tellReleased(ctx context.Context, w io.Writer, run ledger.Run) err
 		return err
 	}
 	text := fmt.Sprintf("Run %d is released: %s; %s open", run.ID, counts(p), plural(p.Rows-p.Settled, "row"))
-	if run.CanaryRows > 0 {
+	if run.State == ledger.Planning {
+		text += ", whose statuses are read first"
+	} else if run.CanaryRows > 0 {
 		text += fmt.Sprintf("; held again when its first %s are settled", plural(int(run.CanaryRows), "row"))
 	}
 	_, err = fmt.Fprintf(w, "%s.\n", text)
@@ -155,7 +164,7 @@ func (d desk) warnUnserved(ctx context.Context, stderr io.Writer, run int64, r l
 		return err
 	}
 	o := cli.Outlook{Tenant: r.Tenant, Served: served}
-	if text := o.Unserved(); text != "" && r.State == ledger.Running {
+	if text := o.Unserved(); text != "" && (r.State == ledger.Running || r.State == ledger.Planning) {
 		fmt.Fprintf(stderr, "warning: run %d is released, but %s: its rows wait until one is started\n", run, text)
 	}
 	return nil

@@ -1,4 +1,5 @@
-// Command enqueue puts work in: it turns a CSV file, or rows of an earlier run, into a run, and holds, releases and cancels runs.
+// Command enqueue puts work in: it turns a CSV file, a query or rows of an earlier run into a run, and holds, releases and
+// cancels runs.
 package main
 
 import (
@@ -15,6 +16,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was enqueu
 
 type grammar struct {
 	CSV     csvCommand     `cmd:"" name:"csv" help:"Import a CSV file as a run: all of it or nothing."`
+	SQL     sqlCommand     `cmd:"" name:"sql" help:"Import what a database's query returns as a run: all of it or nothing."`
 	Replay  replayCommand  `cmd:"" help:"Send rows of an earlier run again: those that were rejected or failed, or others."`
 	Revert  revertCommand  `cmd:"" help:"Take back what an earlier run did: a run on hold that asks for the values from before."`
 	Hold    holdCommand    `cmd:"" help:"Make runs stand still. What is in flight is finished."`

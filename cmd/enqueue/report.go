@@ -18,6 +18,8 @@ import (
 // description is what a dry run says.
 type description struct {
 	File           string         `json:"file,omitempty"`
+	Database       string         `json:"database,omitempty"`
+	Query          string         `json:"querySHA256,omitempty"`
 	SHA256         string         `json:"sha256,omitempty"`
 	Encoding       string         `json:"encoding,omitempty"`
 	Delimiter      string         `json:"delimiter,omitempty"`
@@ -78,7 +80,10 @@ func leftOut(sum *source.Summary, file string) string {
 // takes says how long the rows take, and what comes before them.
 func (o *runOptions) takes(rows int, outlook *cli.Outlook) string {
 	pace, own, after := o.pace(rows, outlook)
-	if after != "" {
+	switch {
+	case !o.Blind:
+		return fmt.Sprintf("At %s they take at most %s%s: what is as it is wanted already is not sent.", pace, own, after)
+	case after != "":
 		own = "about " + own
 	}
 	return fmt.Sprintf("At %s they take %s%s.", pace, own, after)
@@ -142,6 +147,7 @@ type imported struct {
 	Rows       int      `json:"rows"`
 	Skipped    int      `json:"skipped"`
 	Held       bool     `json:"held"`
+	ReadFirst  bool     `json:"readFirst"`  // what Graph shows as it is wanted is not sent
 	Canary     *int32   `json:"canaryRows"` // null: the rows follow by themselves
 	Limit      string   `json:"maxFailures"`
 	ETASeconds *float64 `json:"etaSeconds"`      // null when it cannot be said
@@ -153,18 +159,26 @@ type imported struct {
 
 func (o *runOptions) report(w io.Writer, run int64, b *batch, outlook *cli.Outlook) error {
 	if o.Output == "json" {
-		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay, Revert: b.described.Revert}
+		r := imported{Run: run, Rows: b.rows, Skipped: b.skipped, Held: o.Hold && !o.Plan, ReadFirst: !o.Blind, Canary: o.Canary, Limit: o.MaxFailures.String(), Replay: b.described.Replay, Revert: b.described.Revert}
 		if outlook != nil {
-			r.ETASeconds, r.Waits = outlook.ETASeconds(), outlook.Waits(time.UTC)
+			r.Waits = outlook.Waits(time.UTC)
+		}
+		if outlook != nil && o.Blind { // otherwise it is not known how many rows will be sent
+			r.ETASeconds = outlook.ETASeconds()
 		}
 		return cli.WriteJSON(w, r)
 	}
 	pace, own, after := o.pace(b.rows, outlook)
 	how := fmt.Sprintf("about %s at %s%s", own, pace, after)
+	if !o.Blind {
+		how = fmt.Sprintf("read first; what is not as it is wanted is sent, at most %s at %s%s", own, pace, after)
+	}
 	if o.Canary != nil && int(*o.Canary) < b.rows {
 		how += fmt.Sprintf(", held after the first %s for you to look", plural(int(*o.Canary), "row"))
 	}
-	if o.Hold {
+	if o.Plan {
+		how = fmt.Sprintf(`read first, then on hold, until "enqueue release %d"`, run)
+	} else if o.Hold {
 		how = fmt.Sprintf(`on hold, until "enqueue release %d"`, run)
 	}
 	_, err := fmt.Fprintf(w, "Run %d: %s enqueued from %s, %s.\n%sFollow it with \"audit show %d\".\n",

@@ -17,7 +17,7 @@ import (
 type tableOptions struct {
 	Map         map[string]string `mapsep:"none" placeholder:"COLUMN=PROPERTY" help:"Read a property from a column of another name. Repeatable."`
 	Set         map[string]string `mapsep:"none" placeholder:"PROPERTY=VALUE" help:"The same value for every row. Repeatable."`
-	EmptyAs     string            `enum:"absent,null" default:"absent" placeholder:"absent|null" help:"What an empty cell of userDisplayName and userPrincipalName asks for: nothing, or null (default ${default})."`
+	EmptyAs     string            `enum:"absent,null" default:"absent" placeholder:"absent|null" help:"What an empty cell, or the NULL of a query, of userDisplayName and userPrincipalName asks for: nothing, or null (default ${default})."`
 	OnDuplicate string            `enum:"fault,last" default:"fault" placeholder:"fault|last" help:"Rows that address the same status: a fault, or the last one wins (default ${default})."`
 	SkipInvalid string            `type:"path" placeholder:"FILE" help:"Leave invalid rows out and write them to FILE with the reasons."`
 }
@@ -78,15 +78,16 @@ func check(ctx context.Context, csv *source.CSV, stderr io.Writer) (*source.Summ
 
 // tableNote is what a run keeps of the table it came from, so that it can be given back as it came.
 type tableNote struct {
-	File         string   `json:"file,omitempty"`
-	SHA256       string   `json:"sha256"`
-	Bytes        int64    `json:"bytes"`
-	Encoding     string   `json:"encoding"`
-	Delimiter    string   `json:"delimiter"`
-	Header       []string `json:"header"`
-	Columns      []string `json:"columns"`
-	OtherColumns []int    `json:"otherColumns"`
-	Skipped      int      `json:"skipped,omitempty"`
+	File         string     `json:"file,omitempty"`
+	Query        *queryNote `json:"query,omitempty"`
+	SHA256       string     `json:"sha256"`
+	Bytes        int64      `json:"bytes"`
+	Encoding     string     `json:"encoding"`
+	Delimiter    string     `json:"delimiter"`
+	Header       []string   `json:"header"`
+	Columns      []string   `json:"columns"`
+	OtherColumns []int      `json:"otherColumns"`
+	Skipped      int        `json:"skipped,omitempty"`
 
 	Style source.Style `json:"style"`
 	// What the same rows need to be enqueued again, apart from the columns.

@@ -43,7 +43,7 @@ func waitFor(ctx context.Context, streams cli.Streams, d desk, c cli.Candidate, 
 			return fmt.Errorf("run %d is enqueued, but its progress cannot be read: %w", c.Run, err)
 		}
 		view.show(p, ahead.text(ctx, p, time.Now()))
-		if p.State != ledger.Running {
+		if p.State != ledger.Running && p.State != ledger.Planning {
 			view.close()
 			return ended(streams.Out, c.Run, p, output)
 		}
@@ -68,6 +68,9 @@ type lookout struct {
 // text is the rate of the last seconds, the time to go, and why the run waits; empty for a run that does not run.
 func (l *lookout) text(ctx context.Context, p ledger.Progress, now time.Time) string {
 	rate := l.rates.add(now, p.Settled)
+	if p.State == ledger.Planning {
+		return planning(p)
+	}
 	if p.State != ledger.Running || p.Rows == p.Settled {
 		return ""
 	}
@@ -78,6 +81,15 @@ func (l *lookout) text(ctx context.Context, p ledger.Progress, now time.Time) st
 		l.last, l.at, l.known = o, now, err == nil
 	}
 	return l.describe(rate, p.Rows-p.Settled, now)
+}
+
+// planning says of a run whose statuses are being read how far that has come, as far as it can be said of its rows.
+func planning(p ledger.Progress) string {
+	text := fmt.Sprintf("; reading first, %s different so far", humanize.Comma(int64(p.Observed)))
+	if p.Reason != "" {
+		text += "; " + cli.Visible(p.Reason)
+	}
+	return text
 }
 
 func (l *lookout) describe(rate float64, open int, now time.Time) string {
@@ -128,7 +140,7 @@ func ended(w io.Writer, run int64, p ledger.Progress, output string) error {
 		return fmt.Errorf(`run %d is held: %s. "enqueue release %d" lets it go on`, run, cli.Visible(why(p)), run)
 	case p.State == ledger.Cancelled:
 		return fmt.Errorf("run %d was cancelled: %s. %s not sent any more", run, cli.Visible(why(p)), rowsVerb(p.Rows-p.Settled, "is", "are"))
-	case p.Rejected+p.Failed > 0:
+	case p.Rejected+p.Failed+p.Moved > 0:
 		return &cli.Error{Code: cli.ExitRejected}
 	}
 	return nil
@@ -145,6 +157,7 @@ func counts(p ledger.Progress) string {
 		name string
 	}{
 		{p.Applied, "applied"}, {p.Unchanged, "unchanged"}, {p.Superseded, "superseded"}, {p.Rejected, "rejected"}, {p.Failed, "failed"},
+		{p.Moved, "moved"}, {p.Missing, "missing"},
 		{p.Throttled, "answers throttled"}, {p.Transient, "transient"}, {p.Unknown, "unknown"},
 	} {
 		if c.n > 0 {

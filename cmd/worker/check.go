@@ -20,6 +20,7 @@ type checkCommand struct {
 	cli.Actor
 	cli.ConfigFile
 	cli.Graph
+	cli.StoreBodies
 	cli.Database
 }
 
@@ -74,7 +75,13 @@ func (f findings) failed() bool {
 }
 
 // served are the tenants to look at.
-func (c *checkCommand) served() ([]cli.Served, error) { return c.ConfigFile.ServedNamed(c.Graph) }
+func (c *checkCommand) served() ([]cli.Served, error) {
+	served, err := c.ConfigFile.ServedNamed(c.Graph)
+	if err != nil {
+		return nil, err
+	}
+	return served, c.Keep(served)
+}
 
 // Validate reports what does not go together; kong calls it.
 func (c *checkCommand) Validate() error {

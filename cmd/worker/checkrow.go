@@ -89,7 +89,7 @@ func (l *tenantLook) row(ctx context.Context, p place) {
 	name := l.command.Actor.Name()
 	books := ledger.New(l.pools.Ledger, name)
 	id, err := l.sendRow(ctx, books, ledger.NewRun{
-		Kind: "csv", Name: "check " + p.file + ":" + strconv.FormatInt(p.line, 10), Actor: name, Tenant: l.tenant, Priority: 1, Again: true,
+		Kind: "csv", Name: "check " + p.file + ":" + strconv.FormatInt(p.line, 10), Actor: name, Tenant: l.tenant, Priority: 1, Again: true, Blind: true,
 		Fingerprint: sha256.Sum256(row.Update.AppendCanonical(nil)), Source: map[string]any{"file": p.file, "line": p.line},
 	}, row)
 	var end ledger.Progress
@@ -143,7 +143,7 @@ func (l *tenantLook) sendRow(ctx context.Context, books *ledger.Ledger, n ledger
 	ctx, cancel := context.WithTimeout(ctx, rowTime)
 	defer cancel()
 	return run, jobs.WorkHere(ctx, jobs.WorkerConfig{
-		Name: workerName(), Tenants: []jobs.Tenant{{ID: l.tenant, Budget: shared, Client: l.client, AtOnce: 1}},
+		Name: workerName(), Tenants: []jobs.Tenant{{ID: l.tenant, Budget: shared, Client: l.client, AtOnce: 1, Bodies: l.bodies}},
 		Pool: l.pools.Main, Ledger: books, Log: l.log,
 	}, run)
 }

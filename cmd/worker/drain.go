@@ -89,7 +89,7 @@ func (d *drain) report(ctx context.Context, since time.Time) error {
 	rejected, stopped := false, false
 	for _, run := range runs {
 		stopped = stopped || run.State == ledger.Held && run.Stopped
-		rejected = rejected || run.State == ledger.Finished && run.Rejected+run.Failed > 0
+		rejected = rejected || run.State == ledger.Finished && run.Rejected+run.Failed+run.Moved > 0
 		if _, err := fmt.Fprintln(d.out, sentence(run)); err != nil {
 			return err
 		}
@@ -116,13 +116,21 @@ func held(run ledger.Standing) int {
 func sentence(run ledger.Standing) string {
 	line := fmt.Sprintf("Run %d is %s: %d of %d rows settled, %d applied, %d rejected, %d failed",
 		run.ID, run.State, run.Settled, run.Rows, run.Applied, run.Rejected, run.Failed)
+	for _, c := range []struct {
+		n    int
+		name string
+	}{{run.Unchanged, "unchanged"}, {run.Moved, "moved"}, {run.Missing, "missing"}} {
+		if c.n > 0 {
+			line += fmt.Sprintf(", %d %s", c.n, c.name)
+		}
+	}
 	why := cli.Visible(cmp.Or(run.Reason, "nobody said why"))
 	switch run.State {
 	case ledger.Held:
 		line += fmt.Sprintf(`; held: %s. "enqueue release %d" lets it go on`, why, run.ID)
 	case ledger.Cancelled:
 		line += fmt.Sprintf("; cancelled: %s. %d rows are not sent any more", why, run.Rows-run.Settled)
-	case ledger.Finished, ledger.Running:
+	case ledger.Finished, ledger.Running, ledger.Planning:
 	}
 	return line + "."
 }

@@ -15,6 +15,7 @@ import (
 
 	"graphpatch/internal/cli"
 	"graphpatch/internal/graph"
+	"graphpatch/internal/jobs"
 	"graphpatch/internal/postgres"
 )
 
@@ -32,6 +33,7 @@ type tenantLook struct {
 	served cli.Served
 	tenant uuid.UUID
 	client *graph.Client // nil without a complete configuration
+	bodies jobs.Bodies
 }
 
 // all makes every look that makes sense after the ones before.
@@ -138,7 +140,7 @@ func (l *tenantLook) configuration(ctx context.Context) {
 		l.found.fail(check, "", "%v", err)
 		return
 	}
-	l.client, l.tenant = t.Client, t.ID
+	l.client, l.tenant, l.bodies = t.Client, t.ID, t.Bodies
 	l.found.ok(check, "%s, tenant %s, by %s, at most %s writes and %s reads",
 		t.Client.Base(), t.ID, t.Client.Token().Kind, l.served.WriteLimit, l.served.ReadLimit)
 }

@@ -17,13 +17,15 @@ import (
 )
 
 type runCommand struct {
-	Drain     bool   `help:"End when no run of any tenant served here has anything left to do without a person: rows that come again are waited for, held runs are named and not waited for. Exit code 1: a run was held meanwhile; 3: one finished with rows rejected or failed."`
-	Listen    string `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz. Without a host, as in :8090, only this machine is answered; unix:PATH is a socket for this user alone."`
-	Attempts  int    `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
-	LogFormat string `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
+	Drain      bool       `help:"End when no run of any tenant served here has anything left to do without a person: rows that come again are waited for, held runs are named and not waited for. Exit code 1: a run was held meanwhile; 3: one finished with rows rejected or failed."`
+	Listen     string     `placeholder:"ADDR" help:"Answer health checks at http://ADDR/healthz. Without a host, as in :8090, only this machine is answered; unix:PATH is a socket for this user alone."`
+	Attempts   int        `env:"GRAPHPATCH_ATTEMPTS" default:"8" placeholder:"N" help:"Passing faults that a row may meet before it is given up; the waits between eight take about an hour (default ${default}). Throttling and waiting never count."`
+	KeepMonths keepMonths `env:"GRAPHPATCH_KEEP_MONTHS" placeholder:"N" help:"Purge the rows and events of older months: so many whole months are kept besides this one. Not set: all of them are. It takes the user who owns the tables."`
+	LogFormat  string     `enum:"text,json" default:"text" placeholder:"text|json" help:"How the log on standard error is written (default ${default})."`
 
 	cli.ConfigFile
 	cli.Graph
+	cli.StoreBodies
 	cli.Database
 }
 
@@ -35,9 +37,36 @@ func (c *runCommand) Validate() error {
 	return nil
 }
 
+// keepMonths is a flag that reads itself.
+type keepMonths int
+
+func (m *keepMonths) UnmarshalText(b []byte) error {
+	n, err := cli.ParseKeepMonths(string(b))
+	*m = keepMonths(n)
+	return err
+}
+
+// kept is how many months are kept: what the flag says, or else the file.
+func (c *runCommand) kept(served []cli.Served) (int, error) {
+	switch inFile := served[0].KeepMonths; {
+	case inFile != 0 && c.KeepMonths != 0:
+		return 0, errors.New("--keep-months (GRAPHPATCH_KEEP_MONTHS) and keep-months in the file: leave one of them out")
+	case inFile != 0:
+		return inFile, nil
+	}
+	return int(c.KeepMonths), nil
+}
+
 // Run works until ctx ends, or until nothing is left to do.
 func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	served, err := c.ConfigFile.Served(c.Graph)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	if err := c.Keep(served); err != nil {
+		return cli.Usage(err)
+	}
+	kept, err := c.kept(served)
 	if err != nil {
 		return cli.Usage(err)
 	}
@@ -63,7 +92,7 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	log := logger(c.LogFormat, streams.Err)
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
-		Name: name, Tenants: tenants, Attempts: c.Attempts, OwnsTables: owns, Pool: pools.Main, Ledger: books, Log: log,
+		Name: name, Tenants: tenants, Attempts: c.Attempts, OwnsTables: owns, KeepMonths: kept, Pool: pools.Main, Ledger: books, Log: log,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 // Event is one event of the audit, with the ids of the row it happened to. What does not apply is nil: an event of the
 // run itself (row 0) has no target, one without a request has no answer. Times are UTC.
 type Event struct {
+	ID              string     `json:"id"` // what names it; stays the same
 	Run             int64      `json:"run"`
 	Row             int        `json:"row"`
 	Line            *int64     `json:"line"` // where the row begins in its source
@@ -46,9 +47,9 @@ func (e *Event) Late() bool { return !e.Final && slices.Contains(settling, e.Out
 
 // The outcomes: those that settle a row, those of attempts after which it comes again, and those of runs.
 var (
-	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded"}
+	settling = []string{"applied", "rejected", "failed", "unchanged", "superseded", "moved", "missing"}
 	passing  = []string{"observed", "throttled", "unauthorized", "refused", "transient", "unknown"}
-	ofRuns   = []string{"enqueued", "held", "released", "cancelled", "finished", "replayed", "reverted"}
+	ofRuns   = []string{"enqueued", "planned", "held", "released", "cancelled", "finished", "replayed", "reverted", "erased"}
 )
 
 // Outcomes returns every outcome an event can have.

@@ -105,7 +105,7 @@ func TestEventsAreWhole(t *testing.T) {
 	w, first, _, _ := story(t)
 	w.rewrite(`UPDATE audit_event SET recorded_at = '2026-11-23T10:00:01.5+01' WHERE row = 2`)
 	want := Event{
-		Run: first, Row: 2, Line: ptr(int64(3)), Outcome: "rejected", Final: true, Status: ptr(403), Method: ptr("PATCH"),
+		ID: fmt.Sprintf("%d-2-def59149", first), Run: first, Row: 2, Line: ptr(int64(3)), Outcome: "rejected", Final: true, Status: ptr(403), Method: ptr("PATCH"),
 		URL: ptr("https://graph.example/s2"), SentAt: ptr(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)),
 		RecordedAt: time.Date(2026, 11, 23, 9, 0, 1, 500e6, time.UTC), ElapsedMs: ptr(12.345),
 		ClientRequestID: ptr(uuid.MustParse("cccccccc-0000-4000-8000-000000000002")), RequestID: ptr("Request-2"), Worker: ptr("worker-1"),

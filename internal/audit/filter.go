@@ -31,8 +31,10 @@ type EventFilter struct {
 
 	Since, Until time.Time // recorded in [Since, Until)
 
-	Limit  int  // 0: no limit
-	Bodies bool // read bodies and headers too
+	Oldest bool   // first, instead of the newest
+	After  string // the ID of an event: only those that come after it, in this order. One that does not exist is ErrNoEvent
+	Limit  int    // 0: no limit
+	Bodies bool   // read bodies and headers too
 }
 
 // StatusRange is a range of HTTP statuses. The zero StatusRange is any status, and none.
@@ -83,74 +85,4 @@ func ParseOutcome(s string) (string, error) {
 		return "", fmt.Errorf("%q is no outcome: write %s", s, near)
 	}
 	return "", fmt.Errorf("%q is no outcome: use some of %s", s, strings.Join(Outcomes(), ", "))
-}
-
-// errorCode is the code of an event's error. An index has this very expression.
-const errorCode = `lower(left(split_part(e.error, ':', 1), 64))`
-
-// where is the one place in which conditions on events are made. e is audit_event.
-func (f *EventFilter) where() conditions {
-	var c conditions
-	if f.Run != 0 {
-		c.and("e.run = @run", "run", f.Run)
-	}
-	if f.Row != nil {
-		c.and("e.row = @row", "row", *f.Row)
-	}
-	if len(f.Outcomes) > 0 {
-		c.and("e.outcome = ANY (@outcomes)", "outcomes", f.Outcomes)
-	}
-	if f.Final {
-		c.all = append(c.all, "e.final")
-	}
-	if f.Status != (StatusRange{}) {
-		c.and("e.status BETWEEN @low AND @high", "low", f.Status.Low)
-		c.set("high", f.Status.High)
-	}
-	if f.RequestID != "" {
-		c.and("(lower(e.request_id) = lower(@request) OR e.client_request_id::text = lower(@request))", "request", f.RequestID)
-	}
-	if f.ErrorCode != "" {
-		c.and("e.row > 0 AND e.error IS NOT NULL AND "+errorCode+" = lower(left(@error_code, 64))", "error_code", f.ErrorCode)
-	}
-	if f.Worker != "" {
-		c.and("e.worker = @worker", "worker", f.Worker)
-	}
-	if f.Tenant != uuid.Nil {
-		c.and("e.run IN (SELECT id FROM run WHERE tenant = @tenant)", "tenant", f.Tenant)
-	}
-	if !f.Since.IsZero() {
-		c.and("e.recorded_at >= @since", "since", f.Since)
-	}
-	if !f.Until.IsZero() {
-		c.and("e.recorded_at < @until", "until", f.Until)
-	}
-	if target := f.whereUpdate(); len(target.all) > 0 {
-		c.all = append(c.all, "EXISTS (SELECT FROM status_update u WHERE u.run = e.run AND u.row = e.row AND "+target.sql()+")")
-		for name, value := range target.args {
-			c.set(name, value)
-		}
-	}
-	return c
-}
-
-// whereUpdate are the conditions on the event's row. Ids are compared in any case, because GUIDs are the same in either.
-func (f *EventFilter) whereUpdate() conditions {
-	var c conditions
-	switch {
-	case f.User.Prefix:
-		c.and("starts_with(lower(u.user_principal_name), lower(@user))", "user", f.User.Text)
-	case f.User.Text != "":
-		c.and("lower(u.user_principal_name) = lower(@user)", "user", f.User.Text)
-	}
-	if f.Configuration != "" {
-		c.and("lower(u.device_configuration_id) = lower(@configuration)", "configuration", f.Configuration)
-	}
-	if f.Route != "" {
-		c.and("u.route = @route", "route", f.Route)
-	}
-	if f.StatusID != "" {
-		c.and("lower(u.user_status_id) = lower(@status_id)", "status_id", f.StatusID)
-	}
-	return c
 }

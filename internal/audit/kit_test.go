@@ -77,7 +77,7 @@ func (w *world) enqueue(tenant uuid.UUID, name string, updates ...update) int64 
 	id, err := w.ledger.NextRunID(ctx)
 	w.must(err)
 	n := ledger.NewRun{
-		ID: id, Kind: "csv", Name: name, Actor: "anna@desk", Tenant: tenant, Priority: 2, Fingerprint: [32]byte{byte(id)},
+		ID: id, Kind: "csv", Name: name, Actor: "anna@desk", Tenant: tenant, Priority: 2, Blind: true, Fingerprint: [32]byte{byte(id)},
 		Source: map[string]any{"file": name, "bytes": 4096}, Options: ledger.Options{Duplicates: true},
 	}
 	w.importRun(n, updates...)

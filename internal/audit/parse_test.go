@@ -46,7 +46,7 @@ func TestParseOutcome(t *testing.T) {
 	for s, want := range map[string]string{
 		"appplied": `"appplied" is no outcome: write applied`,
 		"Held":     `"Held" is no outcome: write held`,
-		"banana":   `"banana" is no outcome: use some of applied, rejected, failed, unchanged, superseded, observed, throttled, unauthorized, refused, transient, unknown, enqueued, held, released, cancelled, finished, replayed, reverted`,
+		"banana":   `"banana" is no outcome: use some of applied, rejected, failed, unchanged, superseded, moved, missing, observed, throttled, unauthorized, refused, transient, unknown, enqueued, planned, held, released, cancelled, finished, replayed, reverted, erased`,
 	} {
 		if _, err := ParseOutcome(s); err == nil || err.Error() != want {
 			t.Errorf("%s: %v", s, err)

@@ -16,6 +16,7 @@ type resultRow struct {
 	line   int64
 	wanted [8]*string
 	other  []string
+	erased bool
 
 	outcome    *string
 	final      *bool
@@ -32,7 +33,7 @@ type resultRow struct {
 func (r *resultRow) scan(rows pgx.Rows) error {
 	r.other, r.body = nil, nil
 	w := &r.wanted
-	return rows.Scan(&r.row, &r.line, &w[0], &w[1], &w[2], &w[3], &w[4], &w[5], &w[6], &w[7], &r.other,
+	return rows.Scan(&r.row, &r.line, &w[0], &w[1], &w[2], &w[3], &w[4], &w[5], &w[6], &w[7], &r.other, &r.erased,
 		&r.outcome, &r.final, &r.method, &r.status, &r.err, &r.requestID, &r.id, &r.sentAt, &r.recordedAt, &r.body)
 }
 
@@ -42,7 +43,7 @@ func (r *resultRow) scan(rows pgx.Rows) error {
 func (f *ResultFilter) query(unsettled string) (sql string, args []any) {
 	sql = `
 		SELECT u.row, u.line, u.device_configuration_id, u.user_status_id, u.certificate_id,
-		       u.user_display_name, u.devices_count::text, u.status, u.last_reported_date_time, u.user_principal_name, u.other,
+		       u.user_display_name, u.devices_count::text, u.status, u.last_reported_date_time, u.user_principal_name, u.other, u.erased IS NOT NULL,
 		       e.outcome, e.final, e.method, e.status, CASE WHEN e.final THEN e.error END, e.request_id, e.client_request_id, e.sent_at,
 		       e.recorded_at, CASE WHEN e.final OR e.outcome = 'observed' THEN e.response_body END
 		FROM status_update u `
@@ -94,7 +95,7 @@ func streamResults(ctx context.Context, tx pgx.Tx, f *ResultFilter, d *Detail, c
 				return nil
 			}
 			result.begin(&r, unsettled(d))
-			if result.Cells, result.Text, err = cells.fill(r.wanted, r.other); err != nil {
+			if result.Cells, result.Text, err = cells.fill(r.wanted, r.other, r.erased); err != nil {
 				return fmt.Errorf("row %d: %w", r.row, err)
 			}
 		}
@@ -128,6 +129,9 @@ type fold struct {
 // mayHaveChanged are the outcomes of a PATCH that Graph may have done. Of the others it has said that it did not.
 var mayHaveChanged = []string{"applied", "failed", "transient", "unknown"}
 
+// showing are the outcomes of reads that show the status as it is.
+var showing = []string{"observed", "unchanged", "moved"}
+
 func (f *fold) begin(r *resultRow, unsettled string) {
 	*f = fold{Result: Result{Row: r.row, Line: r.line, Outcome: unsettled}, attempts: f.attempts[:0]}
 }
@@ -143,7 +147,7 @@ func (f *fold) add(r *resultRow) {
 	}
 	switch {
 	case r.sentAt == nil:
-	case *r.outcome == "observed":
+	case orEmpty(r.method) == "GET" && slices.Contains(showing, *r.outcome):
 		if r.status != nil && *r.status == 200 && (f.seen.IsZero() || r.sentAt.Before(f.seen)) {
 			f.seen, f.Before = *r.sentAt, r.body
 		}

@@ -67,9 +67,19 @@ func (e *NoFileError) Error() string {
 	return fmt.Sprintf("run %d came from no file that could be given back (%s)", e.Run, e.Kind)
 }
 
+// PurgedError says that the rows and events of a run are gone.
+type PurgedError struct {
+	Run int64
+	At  time.Time
+}
+
+func (e *PurgedError) Error() string {
+	return fmt.Sprintf("the rows and events of run %d were purged at %s", e.Run, e.At.Format(time.RFC3339))
+}
+
 // Results hands to write the run, what it noted of its source, and its rows in their order, one in memory at a time; all of
 // one snapshot. write takes all rows or returns an error. A connection is held until it returns. The error is ErrNoRun,
-// *NoFileError, or that of write.
+// *NoFileError, *PurgedError, or that of write.
 func (a *Audit) Results(ctx context.Context, f ResultFilter, write func(Detail, iter.Seq2[*Result, error]) error) error {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, a.pool, snapshot, func(tx pgx.Tx) error {
@@ -84,6 +94,9 @@ func (a *Audit) Results(ctx context.Context, f ResultFilter, write func(Detail, 
 			return fmt.Errorf("read run %d: %w", f.Run, err)
 		}
 		d.toUTC()
+		if d.PurgedAt != nil {
+			return &PurgedError{d.ID, d.PurgedAt.UTC()}
+		}
 		cells, err := newCells(&d)
 		if err != nil {
 			return err
@@ -126,10 +139,12 @@ func newCells(d *Detail) (*cells, error) {
 	return c, nil
 }
 
-// fill returns the cells, and the record as it stood, if that was kept.
-func (c *cells) fill(wanted [8]*string, other []string) ([]string, string, error) {
+// fill returns the cells, and the record as it stood, if that was kept. Those of which a person's values were removed are empty.
+func (c *cells) fill(wanted [8]*string, other []string, erased bool) ([]string, string, error) {
 	for i, w := range c.columns {
 		switch {
+		case w < 0 && erased:
+			c.cells[i] = ""
 		case w < 0 && len(other) == 0:
 			return nil, "", errors.New("a cell is missing")
 		case w < 0:

@@ -264,7 +264,7 @@ func TestParseResultOutcome(t *testing.T) {
 	}
 	for s, want := range map[string]string{
 		"rejectd":   `"rejectd" is no outcome of a row: write rejected`,
-		"throttled": `"throttled" is no outcome of a row: use some of applied, rejected, failed, unchanged, superseded, open, cancelled`,
+		"throttled": `"throttled" is no outcome of a row: use some of applied, rejected, failed, unchanged, superseded, moved, missing, open, cancelled`,
 	} {
 		if _, err := ParseResultOutcome(s); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v", s, err)

@@ -19,7 +19,7 @@ type Run struct {
 	Tenant   uuid.UUID `json:"tenant"`
 	Priority int       `json:"priority"`
 	State    string    `json:"state"`
-	Reason   *string   `json:"reason"` // why it is held or was cancelled; while it is running, what it waits for
+	Reason   *string   `json:"reason"` // why it is held or was cancelled; while it is planning or running, what it waits for
 	Canary   string    `json:"canary"` // pending, passed, failed or waived
 	// CanaryRows are the only rows that are sent before the run is held for a person; nil: all of them, or it was released.
 	CanaryRows *int `json:"canaryRows"`
@@ -32,7 +32,7 @@ type Run struct {
 	Counts
 }
 
-// Counts are exact, of one instant, and add up: applied, rejected, failed, unchanged and superseded are settled; settled,
+// Counts are exact, of one instant, and add up: applied, rejected, failed, unchanged, superseded, moved and missing are settled; settled,
 // open and cancelled are the rows.
 type Counts struct {
 	Rows      int `json:"rows"`
@@ -45,6 +45,8 @@ type Counts struct {
 	Failed     int `json:"failed"`
 	Unchanged  int `json:"unchanged"`
 	Superseded int `json:"superseded"`
+	Moved      int `json:"moved"`   // somebody else had changed them since the plan
+	Missing    int `json:"missing"` // Graph has no such status
 
 	// Events that settled no row.
 	Observed     int `json:"observed"`
@@ -63,7 +65,7 @@ type Counts struct {
 // RunFilter says which runs. The zero RunFilter is all of them.
 type RunFilter struct {
 	Tenant uuid.UUID // uuid.Nil: every tenant
-	State  string    // running, held, finished or cancelled; "": every state
+	State  string    // planning, running, held, finished or cancelled; "": every state
 	Limit  int       // 0: no limit
 }
 
@@ -71,7 +73,7 @@ const runColumns = `r.id, r.kind, r.name, r.actor, r.tenant, r.priority, r.state
 	coalesce(c.max_failures::text, c.max_failures_percent::text || '%') AS max_failures, r.repeat, r.created_at, r.finished_at,
 	c.rows, c.settled,
 	CASE r.state WHEN 'cancelled' THEN 0 ELSE c.rows - c.settled END AS open,
-	CASE r.state WHEN 'cancelled' THEN c.rows - c.settled ELSE 0 END AS cancelled, c.applied, c.rejected, c.failed, c.unchanged, c.superseded,
+	CASE r.state WHEN 'cancelled' THEN c.rows - c.settled ELSE 0 END AS cancelled, c.applied, c.rejected, c.failed, c.unchanged, c.superseded, c.moved, c.missing,
 	c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown, c.late,
 	c.requests`
 

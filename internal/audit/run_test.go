@@ -131,7 +131,7 @@ func TestShowHistory(t *testing.T) {
 	for run, want := range map[int64]string{
 		first:  "running: enqueued by anna@desk;",
 		second: "cancelled: enqueued by anna@desk; held by bob@desk (lunch); cancelled by bob@desk (no longer wanted);",
-		third:  "finished: enqueued by anna@desk; finished by worker-1;",
+		third:  "finished: enqueued by anna@desk; finished by worker-1 (commit 3, digest …);",
 	} {
 		d, err := w.audit.Show(t.Context(), run)
 		w.must(err)
@@ -139,6 +139,7 @@ func TestShowHistory(t *testing.T) {
 		for _, e := range d.History {
 			got += fmt.Sprintf(" %s by %s", e.Outcome, *e.Actor)
 			if e.Reason != nil {
+				*e.Reason = regexp.MustCompile(`digest [0-9a-f]{64}$`).ReplaceAllString(*e.Reason, "digest …")
 				got += " (" + *e.Reason + ")"
 			}
 			got += ";"
@@ -214,7 +215,7 @@ func TestWordsOfTheSchema(t *testing.T) {
 	for _, test := range []struct {
 		table, column string
 		want          []string
-	}{{"run", "state", []string{"running", "held", "finished", "cancelled"}}, {"audit_event", "outcome", Outcomes()}} {
+	}{{"run", "state", []string{"planning", "running", "held", "finished", "cancelled"}}, {"audit_event", "outcome", Outcomes()}} {
 		var check string
 		w.must(w.pool.QueryRow(t.Context(), `
 			SELECT pg_get_constraintdef(oid) FROM pg_constraint
@@ -226,5 +227,33 @@ func TestWordsOfTheSchema(t *testing.T) {
 		if diff := cmp.Diff(got, test.want); diff != "" {
 			t.Errorf("%s.%s (-schema +here):\n%s", test.table, test.column, diff)
 		}
+	}
+}
+
+// What rows took in requests, and which of those took longest; those under a second are nothing to tell.
+func TestShowSlowest(t *testing.T) {
+	w, first, _, _ := story(t)
+	w.rewrite(`UPDATE audit_event SET elapsed_us = CASE row WHEN 1 THEN 999999 WHEN 2 THEN 1000000 WHEN 3 THEN 29000000 WHEN 5 THEN 1500000 WHEN 7 THEN 2500000 END
+		WHERE run = $1 AND row IN (1, 2, 3, 5, 7)`, first)
+	d, err := w.audit.Show(t.Context(), first)
+	w.must(err)
+	var got []string
+	for _, s := range d.Slowest {
+		e, err := w.audit.Event(t.Context(), s.Event)
+		w.must(err)
+		if e.Row != s.Row || e.Outcome != s.Outcome || *e.ElapsedMs != s.ElapsedMs {
+			t.Errorf("event %s is %+v", s.Event, e)
+		}
+		got = append(got, fmt.Sprintf("%d %s %v", s.Row, s.Outcome, s.ElapsedMs))
+	}
+	if diff := cmp.Diff(got, []string{"3 rejected 29000", "7 failed 2500", "5 transient 1500"}); diff != "" {
+		t.Errorf("slowest (-got +want):\n%s", diff)
+	}
+	if d.Retries != 3 || d.RequestsPerRow == nil || *d.RequestsPerRow != 1.5 {
+		t.Errorf("%d retries, %v requests a row", d.Retries, d.RequestsPerRow)
+	}
+	open := w.enqueue(contoso, "none.csv", update{configuration, "s77", ""})
+	if d, err = w.audit.Show(t.Context(), open); err != nil || d.RequestsPerRow != nil || len(d.Slowest) != 0 {
+		t.Errorf("before anything is settled: %v, %+v, %v", d.RequestsPerRow, d.Slowest, err)
 	}
 }

@@ -19,9 +19,21 @@ type Detail struct {
 	Source   json.RawMessage `json:"source"`   // what the rows came from; an object
 	Options  json.RawMessage `json:"options"`
 
+	// Commit and Digest are where the chain of the run stands, which later looks at it can be held against; nil for a run that is
+	// older than the chain.
+	Commit *int    `json:"commit"`
+	Digest *string `json:"digest"`
+	// PurgedAt is when rows and events were removed with their month; nil: they are there.
+	PurgedAt *time.Time `json:"purgedAt"`
+
 	FirstProgressAt *time.Time `json:"firstProgressAt"` // nil before anything happened to a row
 	LastProgressAt  *time.Time `json:"lastProgressAt"`
 	RatePerSecond   *float64   `json:"ratePerSecond"` // rows settled between first and last progress; nil when it cannot be said
+
+	RequestsPerRow *float64 `json:"requestsPerRow"` // that is settled; nil before anything is
+	Retries        int      `json:"retries"`        // how often a row came again, after an answer that settled nothing or none
+	Slowest        []Slow   `json:"slowest"`        // requests of a second and more, at most three, the slowest first
+	Plan           *Plan    `json:"plan"`           // nil: its statuses were not read first
 
 	History  []RunEvent `json:"events"`   // the run's own, oldest first
 	Failures []Failure  `json:"failures"` // of rejected and failed rows, the most frequent first
@@ -29,12 +41,20 @@ type Detail struct {
 	OtherFailures int `json:"otherFailures"`
 }
 
-// RunEvent is what happened to a run as a whole: it was enqueued, held, released, cancelled, finished.
+// RunEvent is what happened to a run as a whole: it was enqueued, planned, held, released, cancelled, finished.
 type RunEvent struct {
 	Outcome    string    `json:"outcome"`
 	RecordedAt time.Time `json:"recordedAt"`
 	Actor      *string   `json:"actor"`
 	Reason     *string   `json:"reason"`
+}
+
+// Slow is a request that took long.
+type Slow struct {
+	Event     string  `json:"event"` // its ID
+	Row       int     `json:"row"`
+	Outcome   string  `json:"outcome"`
+	ElapsedMs float64 `json:"elapsedMs"`
 }
 
 // Show returns one run, or ErrNoRun. Everything is read from one snapshot, otherwise a run that is being worked would
@@ -49,7 +69,13 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 		if d.History, err = readHistory(ctx, tx, run); err != nil {
 			return err
 		}
-		d.Failures, err = readFailures(ctx, tx, run)
+		if d.Slowest, err = readSlowest(ctx, tx, run); err != nil {
+			return err
+		}
+		if d.Failures, err = readFailures(ctx, tx, run); err != nil {
+			return err
+		}
+		d.Plan, err = readPlan(ctx, tx, run)
 		return err
 	})
 	switch {
@@ -67,6 +93,8 @@ func (a *Audit) Show(ctx context.Context, run int64) (Detail, error) {
 func readDetail(ctx context.Context, tx pgx.Tx, run int64) (Detail, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT `+runColumns+`, r.source, r.options, r.origin,
+		       CASE WHEN c.digest IS NOT NULL THEN c.commits END AS commit, encode(c.digest, 'hex') AS digest,
+		       (SELECT purged_at FROM audit_purge WHERE month = r.id / 1000000) AS purged_at,
 		       (SELECT count(*) FROM in_flight f WHERE f.run = r.id) AS in_flight,
 		       (SELECT min(recorded_at) FROM (
 		            SELECT e.recorded_at FROM audit_event e WHERE e.run = r.id AND e.row > 0 ORDER BY e.row LIMIT 1000
@@ -80,10 +108,11 @@ func readDetail(ctx context.Context, tx pgx.Tx, run int64) (Detail, error) {
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByNameLax[Detail])
 }
 
+// readHistory leaves out the requests that were made for several rows.
 func readHistory(ctx context.Context, tx pgx.Tx, run int64) ([]RunEvent, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT outcome, recorded_at, actor, error AS reason
-		FROM audit_event WHERE run = $1 AND row = 0
+		FROM audit_event WHERE run = $1 AND row = 0 AND method IS NULL
 		ORDER BY recorded_at`, run)
 	if err != nil {
 		return nil, err
@@ -91,9 +120,22 @@ func readHistory(ctx context.Context, tx pgx.Tx, run int64) ([]RunEvent, error) 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[RunEvent])
 }
 
+// readSlowest looks only at requests of a second and more, which have an index of their own: others are not worth one.
+func readSlowest(ctx context.Context, tx pgx.Tx, run int64) ([]Slow, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT event_id(run, row, recorded_at, outcome, client_request_id) AS event, row, outcome, elapsed_us / 1000.0::float8 AS elapsed_ms
+		FROM audit_event WHERE run = $1 AND elapsed_us >= 1000000
+		ORDER BY elapsed_us DESC LIMIT 3`, run)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Slow])
+}
+
 // complete works out what follows from what was read.
 func (d *Detail) complete() {
 	d.toUTC()
+	toUTC(d.PurgedAt)
 	for i := range d.History {
 		toUTC(&d.History[i].RecordedAt)
 	}
@@ -103,6 +145,11 @@ func (d *Detail) complete() {
 		toUTC(d.FirstProgressAt)
 		toUTC(d.LastProgressAt)
 		d.RatePerSecond = rate(d.Settled, d.LastProgressAt.Sub(*d.FirstProgressAt))
+	}
+	d.Retries = d.Throttled + d.Unauthorized + d.Refused + d.Transient + d.Unknown
+	if d.Settled > 0 {
+		perRow := math.Round(1000*float64(d.Requests)/float64(d.Settled)) / 1000
+		d.RequestsPerRow = &perRow
 	}
 	d.OtherFailures = d.Rejected + d.Failed
 	for _, f := range d.Failures {

@@ -92,6 +92,20 @@ func (d Database) ConnectToRead(ctx context.Context, program string) (*Pools, er
 	return d.connect(ctx, program, postgres.Config{}, (*Pools).connectToRead)
 }
 
+// ConnectAsOwner is ConnectToRead for a command that takes the owner of the tables.
+func (d Database) ConnectAsOwner(ctx context.Context, program string) (*Pools, error) {
+	return d.connect(ctx, program, postgres.Config{}, func(p *Pools, ctx context.Context) error {
+		if err := p.connectToRead(ctx); err != nil {
+			return err
+		}
+		owns, err := postgres.OwnsTables(ctx, p.Main)
+		if err == nil && !owns {
+			err = errors.New(`that takes the user who owns the tables, as "worker migrate" does`)
+		}
+		return err
+	})
+}
+
 // Join is ConnectToRead for a command that can do without a database: it starts no private server. The error is
 // postgres.ErrNotRunning when none runs.
 func (d Database) Join(ctx context.Context, program string) (*Pools, error) {

@@ -20,7 +20,7 @@ func TestConnectAndMigrate(t *testing.T) {
 
 	checkConnect(t, d, "the tables of River are older than this program needs: run \"worker migrate\"")
 
-	if _, err := db.Conn(t).Exec(t.Context(), `DROP SCHEMA public CASCADE; CREATE SCHEMA public`); err != nil {
+	if _, err := db.Conn(t).Exec(t.Context(), `DROP SCHEMA audit, public CASCADE; CREATE SCHEMA public`); err != nil {
 		t.Fatal(err)
 	}
 	err := checkConnect(t, d, "the database's schema is at version 0, ")

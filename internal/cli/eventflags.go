@@ -15,7 +15,7 @@ import (
 // argument.
 type EventFlags struct {
 	Tenant     GUID      `placeholder:"GUID" help:"Only events of this tenant's runs."`
-	Outcome    []Outcome `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded; observed, throttled, unauthorized, refused, transient, unknown; enqueued, held, released, cancelled, finished, replayed, reverted. Repeatable, or with commas."`
+	Outcome    []Outcome `placeholder:"OUTCOME" help:"Only these outcomes: applied, rejected, failed, unchanged, superseded, moved, missing; observed, throttled, unauthorized, refused, transient, unknown; enqueued, planned, held, released, cancelled, finished, replayed, reverted, erased. Repeatable, or with commas."`
 	Conditions `embed:""`
 }
 

@@ -19,21 +19,43 @@ import (
 	"graphpatch/internal/jobs"
 )
 
-// document reads the list of the tenants.
+// document reads the list of the tenants, and what holds for all of them.
 func (r *fileReader) document(root *yaml.Node) (all []Served) {
-	r.mapping(root, "the file", []key{{"tenants", true, func(list *yaml.Node) {
-		list = target(list)
-		if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-			r.fault(list, "tenants must be a list, not empty")
-			return
-		}
-		for _, entry := range list.Content {
-			s := r.entry(entry)
-			r.unlike(all, s, entry)
-			all = append(all, s)
-		}
-	}}})
+	keepMonths := 0
+	r.mapping(root, "the file", []key{
+		{"tenants", true, func(list *yaml.Node) { all = r.tenants(list) }},
+		{"keep-months", false, func(v *yaml.Node) { keepMonths = parse(r, v, "keep-months", ParseKeepMonths) }},
+	})
+	for i := range all {
+		all[i].KeepMonths = keepMonths
+	}
 	return all
+}
+
+func (r *fileReader) tenants(list *yaml.Node) (all []Served) {
+	list = target(list)
+	if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		r.fault(list, "tenants must be a list, not empty")
+		return nil
+	}
+	for _, entry := range list.Content {
+		s := r.entry(entry)
+		r.unlike(all, s, entry)
+		all = append(all, s)
+	}
+	return all
+}
+
+// mostMonths is a hundred years.
+const mostMonths = 1200
+
+// ParseKeepMonths reads how many months of history are kept.
+func ParseKeepMonths(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > mostMonths {
+		return 0, fmt.Errorf("%q is no number of months to keep besides this one: use 1 to %d", s, mostMonths)
+	}
+	return n, nil
 }
 
 // unlike finds what two entries may not have in common.
@@ -70,7 +92,7 @@ func (r *fileReader) entryDefaults(entry *yaml.Node) Served {
 
 func (r *fileReader) entry(entry *yaml.Node) Served {
 	s := r.entryDefaults(entry)
-	seen := r.mapping(entry, "a tenant", []key{
+	seen := r.mapping(entry, "a tenant", append([]key{
 		{"name", true, func(v *yaml.Node) { s.Name = parse(r, v, "name", parseName) }},
 		{"cloud", false, func(v *yaml.Node) { s.Cloud = r.oneOf(v, "cloud", cloudNames()) }},
 		{"tenant", true, func(v *yaml.Node) { s.Tenant.Tenant = parse(r, v, "tenant", parseTenant) }},
@@ -83,7 +105,7 @@ func (r *fileReader) entry(entry *yaml.Node) Served {
 		{"timeout", false, func(v *yaml.Node) { s.Timeout = parse(r, v, "timeout", parseTimeout) }},
 		{"limits", false, func(v *yaml.Node) { r.limits(v, &s) }},
 		{"concurrency", false, func(v *yaml.Node) { s.AtOnce = parse(r, v, "concurrency", parseAtOnce) }},
-	})
+	}, r.storing(&s)...))
 	r.together(entry, &s, seen)
 	return s
 }
@@ -92,6 +114,12 @@ func (r *fileReader) entry(entry *yaml.Node) Served {
 func (r *fileReader) together(entry *yaml.Node, s *Served, seen map[string]*yaml.Node) {
 	if s.credential.needsApp && s.ClientID == "" && seen["app"] == nil {
 		r.fault(entry, "the tenant has no \"app\", which its credential needs: the client id of the app that logs in")
+	}
+	switch redacted := s.storeBodies == jobs.RedactedBodies; {
+	case redacted && seen["pseudonym-key"] == nil:
+		r.fault(seen["store-bodies"], "store-bodies is redacted: set pseudonym-key too, by which names can be found again")
+	case !redacted && seen["pseudonym-key"] != nil:
+		r.fault(seen["pseudonym-key"], "pseudonym-key is only of use with store-bodies: redacted")
 	}
 	for _, name := range []string{"base-url", "authority-host"} {
 		if s.Cloud == graph.Custom && seen[name] == nil {

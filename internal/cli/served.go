@@ -19,6 +19,10 @@ type Served struct {
 	Name         string       // in the file; empty for flags
 	TenantWrites budget.Limit // of all its apps together
 	AtOnce       int          // slices
+	KeepMonths   int          // of all tenants' history, besides this one; 0: all
+
+	storeBodies  string      // full, redacted or none; empty: full
+	pseudonymKey secretPlace // of redacted bodies
 
 	at         string // where it stands in the file
 	credential credential
@@ -45,6 +49,10 @@ func (s Served) Connect(ctx context.Context, connections int) (jobs.Tenant, erro
 	if s.fault != nil {
 		return jobs.Tenant{}, s.explain(s.fault)
 	}
+	bodies, err := s.bodies()
+	if err != nil {
+		return jobs.Tenant{}, s.explain(err)
+	}
 	id, err := s.ID(ctx)
 	if err != nil {
 		return jobs.Tenant{}, s.explain(err)
@@ -53,7 +61,7 @@ func (s Served) Connect(ctx context.Context, connections int) (jobs.Tenant, erro
 	if err != nil {
 		return jobs.Tenant{}, s.explain(err)
 	}
-	return jobs.Tenant{Name: s.Name, ID: id, Client: client, AtOnce: s.AtOnce}, nil
+	return jobs.Tenant{Name: s.Name, ID: id, Client: client, AtOnce: s.AtOnce, Bodies: bodies}, nil
 }
 
 // ConnectAll connects to every tenant; Close what it returns. Faults of all are reported together.

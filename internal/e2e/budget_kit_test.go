@@ -142,6 +142,7 @@ type stats struct {
 	Throttled         int
 	WorstWindowWrites int
 	WriteLimit        int
+	InFlight          int
 }
 
 func (s *stage) stats() stats {

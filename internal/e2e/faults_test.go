@@ -141,6 +141,7 @@ func TestEveryFaultOfGraph(t *testing.T) {
 	if len(stories) != rows*len(all) {
 		t.Errorf("%d rows have events, want %d", len(stories), rows*len(all))
 	}
+	k.ok("audit", "verify")
 }
 
 // tell is a row's story in one word for each event; final ones with a mark.

@@ -45,7 +45,7 @@ func TestChaosOutageOfTheServer(t *testing.T) {
 // The way to the database is gone for two minutes: nobody is told, bytes vanish.
 func TestChaosOutageOfTheWayToTheDatabase(t *testing.T) {
 	soak(t)
-	const rows = 8000
+	const rows = 11000
 	o := newOutage(t, nil)
 	r := o.relayed()
 	w := newWire(t, r.listener.Addr().String())

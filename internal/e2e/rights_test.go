@@ -52,10 +52,17 @@ func member(t *testing.T, db *pgtest.DB, roles ...string) *pgx.Conn {
 // rightsOfTables are what enqueue, the worker, the audit and everybody may do with each table and sequence. Small letters: only with
 // some columns. A new table needs a line here, and in migrations/rights.
 var rightsOfTables = map[string][4]string{
+	"audit_commit":              {"SELECT insert", "SELECT insert", "SELECT", ""},
+	"audit_commit_…":            {"", "", "", ""},
+	"audit_purge":               {"", "", "SELECT", ""},
+	"audit.events":              {"", "", "SELECT", ""},
+	"audit.rows":                {"", "", "SELECT", ""},
+	"audit.runs":                {"", "", "SELECT", ""},
 	"audit_event":               {"SELECT insert", "SELECT insert", "SELECT", ""},
 	"audit_event_…":             {"", "", "", ""},
 	"budget":                    {"SELECT", "SELECT INSERT UPDATE", "SELECT", ""},
 	"in_flight":                 {"SELECT", "SELECT INSERT UPDATE DELETE", "SELECT", ""},
+	"plan":                      {"SELECT DELETE", "SELECT INSERT UPDATE", "SELECT", ""},
 	"river_job":                 {"SELECT INSERT update", "SELECT INSERT UPDATE DELETE", "", ""},
 	"river_job_id_seq":          {"USAGE", "USAGE", "", ""},
 	"river_leader":              {"", "SELECT INSERT UPDATE DELETE", "", ""},
@@ -73,11 +80,11 @@ var rightsOfTables = map[string][4]string{
 
 // rightsOfColumns are the columns that a role may not write in a table of which it may write others.
 var rightsOfColumns = map[string]string{
-	"graphpatch_enqueue INSERT audit_event": "body_cut client_request_id elapsed_us final method recorded_at request_body request_id response_body response_headers sent_at spared status url worker",
-	"graphpatch_worker INSERT audit_event":  "recorded_at",
+	"graphpatch_enqueue INSERT audit_event": "body_cut client_request_id elapsed_us erased final method recorded_at request_body request_id response_body response_headers sent_at spared status url worker",
+	"graphpatch_worker INSERT audit_event":  "erased recorded_at",
 	"graphpatch_enqueue UPDATE run":         "actor created_at fingerprint id kind name options origin priority repeat source tenant",
-	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent observed progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
-	"graphpatch_worker UPDATE run":          "actor created_at fingerprint id kind name options origin priority repeat source tenant",
+	"graphpatch_enqueue UPDATE run_count":   "applied failed late looked_at max_failures max_failures_percent missing moved observed planned_settled progress_at refused rejected requests rows run settled superseded throttled transient unauthorized unchanged unknown",
+	"graphpatch_worker UPDATE run":          "actor blind created_at fingerprint id kind name options origin plan_hold priority repeat source tenant",
 }
 
 // What each role may do, all of it.
@@ -116,14 +123,14 @@ func TestRights(t *testing.T) {
 func tableRights(t *testing.T, owner *pgx.Conn, user string) map[string]string {
 	t.Helper()
 	rows, err := owner.Query(t.Context(), `
-		SELECT DISTINCT regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
+		SELECT DISTINCT CASE relnamespace WHEN 'audit'::regnamespace THEN 'audit.' ELSE '' END || regexp_replace(relname, '_\d{6}$', '_…'), coalesce((
 			SELECT string_agg(CASE WHEN whole THEN p ELSE lower(p) END, ' ' ORDER BY n)
 			FROM unnest(CASE relkind WHEN 'S' THEN ARRAY['USAGE'] ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'] END)
 				WITH ORDINALITY AS one (p, n),
 			LATERAL (SELECT CASE relkind WHEN 'S' THEN has_sequence_privilege($1, oid, p) ELSE has_table_privilege($1, oid, p) END AS whole) w
 			WHERE whole OR p IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND relkind <> 'S' AND has_any_column_privilege($1, oid, p)), '')
 		FROM pg_class
-		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
+		WHERE relnamespace IN ('public'::regnamespace, 'audit'::regnamespace) AND relkind IN ('r', 'p', 'S', 'v', 'm')`, user)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,12 +157,12 @@ func functionRights(t *testing.T, owner *pgx.Conn, users [4]*pgx.Conn) {
 		WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'river\_%' AND has_function_privilege($1, oid, 'EXECUTE')
 		ORDER BY 1`
 	want := [4][]string{
-		{"make_months"},
+		{"event_id", "make_months"},
 		{
 			"budget_crashed", "budget_ease", "budget_eased", "budget_factor", "budget_got_through", "budget_lower", "budget_open", "budget_reserve",
-			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "failure_cause", "make_months",
+			"budget_step", "budget_strike", "budget_struck", "budget_tell", "budget_visited", "event_id", "failure_cause", "make_months",
 		},
-		{"failure_cause"}, nil,
+		{"event_id", "failure_cause"}, nil,
 	}
 	for i, user := range users {
 		got := column(t, owner, callable, user.Config().User)
@@ -197,6 +204,12 @@ func TestHistoryIsNobodysToChange(t *testing.T) {
 		`TRUNCATE audit_event_` + month,
 		`INSERT INTO audit_event_` + month + ` (run, row, outcome) VALUES (` + run + `, 1, 'unknown')`,
 		`INSERT INTO audit_event (run, row, outcome, recorded_at) VALUES (` + run + `, 1, 'unknown', '2001-01-01')`,
+		`UPDATE audit_event SET error = NULL, request_body = NULL, response_body = NULL, erased = sha256('') WHERE run = ` + run,
+		`UPDATE status_update SET user_principal_name = NULL, other = NULL, erased = sha256('')`,
+		`UPDATE audit_commit SET digest = sha256('')`,
+		`DELETE FROM audit_commit_` + month,
+		`TRUNCATE audit_commit`,
+		`INSERT INTO audit_purge VALUES (202601, now(), 'nobody', 0, sha256(''))`,
 		`UPDATE status_update SET status = 'error'`,
 		`DELETE FROM status_update_` + month,
 		`TRUNCATE status_update, status_update_` + month,

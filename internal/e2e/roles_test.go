@@ -116,6 +116,7 @@ func TestEachRoleDoesItsPart(t *testing.T) {
 	m.as(stranger)
 	m.refused([]string{`GRANT graphpatch_audit TO "stranger"`}, "audit", "runs")
 
+	m.readsFirst = true
 	run := m.enqueueAsItsRole(owner)
 	m.workAsItsRole(owner, run)
 
@@ -128,6 +129,7 @@ func TestEachRoleDoesItsPart(t *testing.T) {
 	}
 	m.ok("audit", "runs")
 	m.ok("audit", "results", run, "-o", "-")
+	m.ok("audit", "plan", run, "-o", "-")
 	m.refused([]string{`GRANT graphpatch_enqueue TO "reader"`}, "enqueue", "hold", run)
 	m.refused([]string{`GRANT graphpatch_worker TO "reader"`}, "worker", "--drain")
 }

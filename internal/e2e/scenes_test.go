@@ -409,7 +409,6 @@ func TestTermFinishesWhatIsInFlight(t *testing.T) {
 	k.env["GRAPH_WRITE_LIMIT"] = "2000/20s"
 	k.ok("enqueue", "csv", k.sample(1000))
 	worker := k.start(nil, "worker")
-	type stats struct{ InFlight int }
 	k.until("requests are under way", func() bool { return get[stats](k, root+"/_sim/stats")[0].InFlight > 5 })
 	start := time.Now()
 	if code := worker.end(syscall.SIGTERM); code != 0 {
@@ -423,6 +422,7 @@ func TestTermFinishesWhatIsInFlight(t *testing.T) {
 	if sent := len(patches(k, root)); flying != 0 || events != sent || sent == 1000 {
 		t.Errorf("%d in flight, %d settled, %d sent", flying, events, sent)
 	}
+	k.ok("audit", "verify")
 }
 
 func TestVersionsAndUsage(t *testing.T) {

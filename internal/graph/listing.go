@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -18,6 +19,18 @@ type Listing struct {
 	next   string
 	seen   map[string]bool // links followed
 	done   bool
+}
+
+// Shown is a status as a page of a list shows it.
+type Shown struct {
+	userstatus.Observed
+	JSON json.RawMessage // the object as it stands there
+}
+
+// UnmarshalJSON reads the status and keeps its text.
+func (s *Shown) UnmarshalJSON(text []byte) error {
+	s.JSON = append(s.JSON[:0:0], text...)
+	return json.Unmarshal(text, &s.Observed)
 }
 
 // LinkError says that Graph's link to the next page must not be followed.
@@ -63,13 +76,13 @@ func (l *Listing) Resume(link string) error {
 // Next makes one exchange and returns the statuses of one page, which may be empty. With an error there is no page, and
 // the listing stays where it was: a *ReadError, when asking again may help; a *LinkError, when it will not. It panics when
 // the listing is done.
-func (l *Listing) Next(ctx context.Context, id uuid.UUID) (Exchange, []userstatus.Observed, error) {
+func (l *Listing) Next(ctx context.Context, id uuid.UUID) (Exchange, []Shown, error) {
 	if l.done {
 		panic("graph: a listing that is done has no next page")
 	}
 	var page struct {
-		Value []userstatus.Observed `json:"value"`
-		Next  string                `json:"@odata.nextLink"`
+		Value []Shown `json:"value"`
+		Next  string  `json:"@odata.nextLink"`
 	}
 	x, err := l.client.read(ctx, l.next, id, "the list of statuses", &page, maxPage)
 	if err != nil {

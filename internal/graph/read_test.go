@@ -36,7 +36,7 @@ func TestReadingOnEveryRoute(t *testing.T) {
 		if err != nil || x.Method != "GET" || x.RequestBody != nil || o.ID != target.StatusID || wanted(t).Differs(o) != 0 {
 			t.Errorf("%s: %v, %+v", route.Name, err, o)
 		}
-		var all []userstatus.Observed
+		var all []graph.Shown
 		pages := 0
 		for l := client.List(target); !l.Done(); pages++ {
 			_, page, err := l.Next(t.Context(), uuid.New())
@@ -45,7 +45,7 @@ func TestReadingOnEveryRoute(t *testing.T) {
 			}
 			all = append(all, page...)
 		}
-		if len(all) != 5 || pages != 3 || wanted(t).Differs(all[4]) != 0 {
+		if len(all) != 5 || pages != 3 || wanted(t).Differs(all[4].Observed) != 0 || !strings.Contains(string(all[4].JSON), `"@odata.type"`) {
 			t.Errorf("%s: %d statuses on %d pages", route.Name, len(all), pages)
 		}
 	}

@@ -17,10 +17,14 @@ import (
 )
 
 const (
-	module = "graphpatch"
-	root   = "../.."
-	pgtest = "internal/postgres/pgtest"
+	module      = "graphpatch"
+	root        = "../.."
+	pgtest      = "internal/postgres/pgtest"
+	mariadbtest = "internal/source/mariadbtest"
 )
+
+// forTests are rooms in a room, which give tests what no production code may have.
+var forTests = []string{pgtest, mariadbtest}
 
 // mayImport is the table of the house: which rooms the production code of a room
 // may import. A room not named here does not exist yet; whoever builds one says
@@ -29,14 +33,16 @@ var mayImport = map[string][]string{
 	"internal/cli":        {"internal/audit", "internal/jobs", "internal/ledger", "internal/postgres", "internal/graph", "internal/budget", "internal/userstatus"},
 	"internal/console":    {"internal/audit", "internal/ledger", "internal/budget"},
 	"internal/jobs":       {"internal/graph", "internal/budget", "internal/ledger", "internal/audit", "internal/source", "internal/userstatus"},
-	"internal/ledger":     {"internal/userstatus"},
-	"internal/audit":      {"internal/userstatus"},
+	"internal/ledger":     {"internal/proof", "internal/userstatus"},
+	"internal/audit":      {"internal/proof", "internal/userstatus"},
 	"internal/graph":      {"internal/userstatus"},
 	"internal/source":     {"internal/userstatus"},
 	"internal/postgres":   {"migrations"},
 	pgtest:                {"internal/postgres"},
+	mariadbtest:           nil,
 	"internal/userstatus": nil,
 	"internal/budget":     nil,
+	"internal/proof":      nil,
 	"internal/graphsim":   nil,
 	"migrations":          nil,
 	"internal/e2e":        nil, // scenes and benchmarks, so tests only
@@ -142,10 +148,12 @@ func checkImports(files []goFile) []string {
 }
 
 // roomOf returns the room a directory belongs to: a room is a directory of cmd or
-// internal with all below it, or one at the root. Only pgtest is a room in a room.
+// internal with all below it, or one at the root. Only those for tests are rooms in a room.
 func roomOf(dir string) string {
-	if dir == pgtest || strings.HasPrefix(dir, pgtest+"/") {
-		return pgtest
+	for _, room := range forTests {
+		if dir == room || strings.HasPrefix(dir, room+"/") {
+			return room
+		}
 	}
 	parts := strings.Split(dir, "/")
 	if len(parts) > 1 && (parts[0] == "cmd" || parts[0] == "internal") {
@@ -165,7 +173,7 @@ func refuse(from, to string, isTest bool) string {
 		return "nobody imports a program"
 	case isTest:
 		return ""
-	case to == pgtest:
+	case slices.Contains(forTests, to):
 		return "only test files may"
 	case isProgram(from) || slices.Contains(mayImport[from], to):
 		return ""
@@ -188,13 +196,15 @@ func TestCheckImports(t *testing.T) {
 		{"internal/jobs/slice_test.go", "internal/graphsim", ""},
 		{"internal/jobs/slice_test.go", "cmd/worker", "internal/jobs/slice_test.go:3: imports cmd/worker: nobody imports a program"},
 		{"internal/ledger/claim.go", "internal/userstatus", ""},
-		{"internal/ledger/claim.go", "internal/audit", "internal/ledger/claim.go:3: imports internal/audit: internal/ledger may only import internal/userstatus"},
-		{"internal/ledger/sql/claim.go", "internal/graph", "internal/ledger/sql/claim.go:3: imports internal/graph: internal/ledger may only import internal/userstatus"},
+		{"internal/ledger/claim.go", "internal/audit", "internal/ledger/claim.go:3: imports internal/audit: internal/ledger may only import internal/proof, internal/userstatus"},
+		{"internal/ledger/sql/claim.go", "internal/graph", "internal/ledger/sql/claim.go:3: imports internal/graph: internal/ledger may only import internal/proof, internal/userstatus"},
 		{"internal/graphsim/server.go", "internal/graph", "internal/graphsim/server.go:3: imports internal/graph: internal/graphsim imports none of ours"},
 		{"internal/postgres/pool.go", "migrations", ""},
 		{"internal/postgres/pool.go", "internal/postgres/pgtest", "internal/postgres/pool.go:3: imports internal/postgres/pgtest: only test files may"},
 		{"internal/postgres/pool_test.go", "internal/postgres/pgtest", ""},
 		{"internal/postgres/pgtest/pgtest.go", "internal/postgres", ""},
+		{"internal/source/fetch.go", "internal/source/mariadbtest", "internal/source/fetch.go:3: imports internal/source/mariadbtest: only test files may"},
+		{"internal/source/mariadbtest/server.go", "internal/source", "internal/source/mariadbtest/server.go:3: imports internal/source: internal/source/mariadbtest imports none of ours"},
 		{"internal/util/strings.go", "internal/graph", "internal/util: no such room: " + table},
 		{"scripts/demo.go", "internal/graph", "scripts: no such room: " + table},
 		{"demo.go", "internal/graph", ".: no such room: " + table},

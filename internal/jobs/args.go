@@ -21,9 +21,23 @@ func (SliceArgs) Kind() string { return "slice" }
 
 // InsertOpts make a slice unique while it is waiting or worked, so that it can be inserted whenever there is doubt
 // whether it is there.
-func (SliceArgs) InsertOpts() river.InsertOpts {
+func (SliceArgs) InsertOpts() river.InsertOpts { return uniqueByArgs() }
+
+// PlanArgs name one part of a run's plan, from 1 on; 0 finds out which parts there are.
+type PlanArgs struct {
+	Run  int64 `json:"run"`
+	Part int32 `json:"part"`
+}
+
+// Kind is River's name of the job.
+func (PlanArgs) Kind() string { return "plan" }
+
+// InsertOpts are those of a slice, for the same reasons.
+func (PlanArgs) InsertOpts() river.InsertOpts { return uniqueByArgs() }
+
+func uniqueByArgs() river.InsertOpts {
 	return river.InsertOpts{
-		// A rescue counts as an attempt; a slice must never run out of them.
+		// A rescue counts as an attempt; what carries rows must never run out of them.
 		MaxAttempts: math.MaxInt16,
 		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
@@ -45,6 +59,9 @@ func (MaintenanceArgs) InsertOpts() river.InsertOpts {
 }
 
 const controlQueue = "control"
+
+// survey is the part of a plan that finds out which parts there are.
+const survey = 0
 
 // Queue is the River queue of a tenant.
 func Queue(tenant uuid.UUID) string { return "tenant_" + strings.ReplaceAll(tenant.String(), "-", "") }

@@ -89,7 +89,7 @@ func (b *box) work(ctx context.Context) error {
 
 // stands reports whether the run stands still, as far as this box knows.
 func (b *box) stands() bool {
-	return b.stop != "" || b.state != ledger.Running || isClosed(b.halted)
+	return b.stop != "" || b.state != b.run.State || isClosed(b.halted)
 }
 
 // pass notes that the canary has passed, and lets the other slices begin.
@@ -234,7 +234,7 @@ func (b *box) send(ctx context.Context, batch []waitingRow) error {
 		case ledger.Claimed:
 			b.flying++
 			f := flight{box: b, claim: c, claimedAt: claimedAt, canary: b.canary.pending}
-			if c.Doubt || unseen(c.Row, claimedAt) {
+			if c.Doubt || b.stale(c.Row, claimedAt) || unseen(c.Row, claimedAt) {
 				go f.resolve(ctx)
 				continue
 			}

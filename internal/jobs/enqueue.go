@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sort"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +32,7 @@ func NewEnqueuer(pool *pgxpool.Pool, l *ledger.Ledger) (*Enqueuer, error) {
 	return &Enqueuer{pool: pool, ledger: l, river: client}, nil
 }
 
-// Import takes a run number, then writes the run, its rows and the job of its first slice in one transaction: all in or
+// Import takes a run number, then writes the run, its rows and its first job in one transaction: all in or
 // none in. n.ID is set by it. rows is the number of rows imported.
 func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2[userstatus.Row, error]) (run int64, rows int32, err error) {
 	if err := e.ledger.MakeMonths(ctx); err != nil {
@@ -47,13 +48,17 @@ func (e *Enqueuer) Import(ctx context.Context, n ledger.NewRun, source iter.Seq2
 		if n.Hold {
 			return nil // release inserts the slices
 		}
+		run := ledger.Run{ID: n.ID, Tenant: n.Tenant, Priority: n.Priority, State: n.State()}
+		if run.State == ledger.Planning {
+			return e.insertPlan(ctx, tx, run, []int32{survey})
+		}
 		// The first one brings the canary; the others follow when it has passed.
-		return e.insert(ctx, tx, ledger.Run{ID: n.ID, Tenant: n.Tenant, Priority: n.Priority}, []int32{0})
+		return e.insertSlices(ctx, tx, run, []int32{0})
 	})
 	return n.ID, rows, err
 }
 
-// Release lets a held run go on, with a job for each slice that has open rows.
+// Release lets a held run go on, with a job for each slice that has open rows, or for its plan.
 func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string) error {
 	if err := e.ledger.Release(ctx, run, actor, reason); err != nil {
 		return err
@@ -61,8 +66,16 @@ func (e *Enqueuer) Release(ctx context.Context, run int64, actor, reason string)
 	return e.reslice(ctx, run)
 }
 
-// reslice inserts a job for each slice of the run that has open rows and no job; of those that are
-// permitted now. Slices that have a job keep it. If it does not get to its end, maintenance does it again.
+// ReleaseBlind is Release without a plan: what is open is sent without being read first.
+func (e *Enqueuer) ReleaseBlind(ctx context.Context, run int64, actor, reason string) error {
+	if err := e.ledger.ReleaseBlind(ctx, run, actor, reason); err != nil {
+		return err
+	}
+	return e.reslice(ctx, run)
+}
+
+// reslice inserts a job for each slice of the run that has open rows and no job, of those that are permitted now, or for each
+// part of its plan that is still to be made. What has a job keeps it. If it does not get to its end, maintenance does it again.
 func (e *Enqueuer) reslice(ctx context.Context, run int64) error {
 	return e.resliceAs(ctx, run, ledger.RunForShare)
 }
@@ -72,6 +85,13 @@ func (e *Enqueuer) pass(ctx context.Context, run int64) error {
 	return e.resliceAs(ctx, run, ledger.PassCanary)
 }
 
+// planned ends the planning of the run, if all of it is planned, and inserts the first slices.
+func (e *Enqueuer) planned(ctx context.Context, run int64, worker string) error {
+	return e.resliceAs(ctx, run, func(ctx context.Context, tx pgx.Tx, id int64) (ledger.Run, error) {
+		return ledger.FinishPlan(ctx, tx, id, worker)
+	})
+}
+
 // resliceAs inserts the jobs in the transaction in which look reads the run, and keeps its state.
 func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Context, pgx.Tx, int64) (ledger.Run, error)) error {
 	// The search takes seconds in a large run, so it comes before the transaction.
@@ -79,12 +99,24 @@ func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Co
 	if err != nil {
 		return err
 	}
+	parts, err := e.ledger.OpenParts(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(parts) == 0 {
+		parts = []int32{survey} // which also ends a plan of which nothing is left
+	}
 	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		run, err := look(ctx, tx, id)
-		if err != nil || run.State != ledger.Running {
+		switch {
+		case err != nil:
 			return err
+		case run.State == ledger.Planning:
+			return e.insertPlan(ctx, tx, run, parts)
+		case run.State == ledger.Running:
+			return e.insertSlices(ctx, tx, run, permitted(run, open))
 		}
-		return e.insert(ctx, tx, run, permitted(run, open))
+		return nil
 	})
 }
 
@@ -101,22 +133,28 @@ func permitted(run ledger.Run, open []int32) []int32 {
 	return open
 }
 
-// sliceBatch is how many jobs one INSERT carries.
-const sliceBatch = 1000
+func (e *Enqueuer) insertSlices(ctx context.Context, tx pgx.Tx, run ledger.Run, slices []int32) error {
+	return e.insert(ctx, tx, run, slices, func(slice int32) river.JobArgs { return SliceArgs{Run: run.ID, Slice: slice} })
+}
 
-func (e *Enqueuer) insert(ctx context.Context, tx pgx.Tx, run ledger.Run, slices []int32) error {
+func (e *Enqueuer) insertPlan(ctx context.Context, tx pgx.Tx, run ledger.Run, parts []int32) error {
+	return e.insert(ctx, tx, run, parts, func(part int32) river.JobArgs { return PlanArgs{Run: run.ID, Part: part} })
+}
+
+// jobBatch is how many jobs one INSERT carries.
+const jobBatch = 1000
+
+func (e *Enqueuer) insert(ctx context.Context, tx pgx.Tx, run ledger.Run, numbers []int32, args func(int32) river.JobArgs) error {
 	opts := &river.InsertOpts{Queue: Queue(run.Tenant), Priority: run.Priority}
-	params := make([]river.InsertManyParams, 0, min(len(slices), sliceBatch))
-	for len(slices) > 0 {
-		n := min(len(slices), sliceBatch)
+	params := make([]river.InsertManyParams, 0, min(len(numbers), jobBatch))
+	for batch := range slices.Chunk(numbers, jobBatch) {
 		params = params[:0]
-		for _, slice := range slices[:n] {
-			params = append(params, river.InsertManyParams{Args: SliceArgs{Run: run.ID, Slice: slice}, InsertOpts: opts})
+		for _, number := range batch {
+			params = append(params, river.InsertManyParams{Args: args(number), InsertOpts: opts})
 		}
 		if _, err := e.river.InsertManyTx(ctx, tx, params); err != nil {
-			return fmt.Errorf("insert the slices of run %d: %w", run.ID, err)
+			return fmt.Errorf("insert the jobs of run %d: %w", run.ID, err)
 		}
-		slices = slices[n:]
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (f *flight) expected(ctx context.Context, e *ledger.Event, r reading) (agai
 			row.SeenAt = time.Now()
 		}
 	case r.Outcome() == graph.Rejected && r.Status == http.StatusNotFound:
-		e.Settles, e.Error = "superseded", "not taken back: there is no such status any more"
+		e.Settles, e.Error = "missing", "not taken back: there is no such status any more"
 	case r.Outcome() == graph.Rejected:
 		e.Settles, e.Error = "rejected", "not taken back, because it cannot be read: "+r.Problem()
 	case r.Outcome() == graph.Throttled:
@@ -70,7 +70,7 @@ func (f *flight) changed(present userstatus.Observed) (settles, why string) {
 	case written.Asks() != asks:
 		return "failed", "the row does not say what it expects of " + (asks &^ written.Asks()).String()
 	case differ != 0:
-		return "superseded", "not taken back: it was changed since the run: " + written.Describe(differ, present)
+		return "moved", "not taken back: it was changed since the run: " + written.Describe(differ, present)
 	}
 	return "", ""
 }

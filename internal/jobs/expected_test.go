@@ -48,12 +48,12 @@ func TestRowsThatExpectSomething(t *testing.T) {
 	run := k.enqueueExpecting(k.enqueue(1, userstatus.Error, held), rows)
 	k.start(k.workerFor("alive", "token", fast))
 	p := k.await(run, ledger.Finished)
-	if p.Applied != 48 || p.Superseded != 9 || p.Unchanged != 1 || p.Failed != 1 || p.Rejected != 1 {
+	if p.Applied != 48 || p.Moved != 5 || p.Missing != 4 || p.Unchanged != 1 || p.Failed != 1 || p.Rejected != 1 {
 		t.Errorf("got %+v", p)
 	}
 	for row, want := range map[int]string{
 		2: "observed applied!", 10: "transient observed applied!", 20: "transient failed!", 21: "rejected!", 30: "throttled observed applied!",
-		51: "superseded!", 56: "unchanged!", 57: "superseded!",
+		51: "moved!", 56: "unchanged!", 57: "missing!",
 	} {
 		if got := k.outcomes(run, row); got != want {
 			t.Errorf("row %d: got %q, want %q", row, got, want)
@@ -124,7 +124,7 @@ func TestExpectationsThatCannotBeHeld(t *testing.T) {
 	for expects, want := range map[string]string{
 		`{"status":"error","devicesCount":1}`:                         "",
 		`{"status":"error","devicesCount":1,"userDisplayName":"Eve"}`: "", // of what is not sent nothing is expected
-		`{"status":"error","devicesCount":2}`:                         "superseded not taken back: it was changed since the run: devicesCount is 1, not 2",
+		`{"status":"error","devicesCount":2}`:                         "moved not taken back: it was changed since the run: devicesCount is 1, not 2",
 		`{"status":"error"}`:                                          "failed the row does not say what it expects of devicesCount",
 		`{"status":"brandNew","devicesCount":1}`:                      "failed what the row expects cannot be read",
 		`{`:                                                           "failed what the row expects cannot be read",

@@ -56,7 +56,7 @@ func (f *flight) fly(ctx context.Context) {
 	}
 	f.pace(ctx, f.w.budget.Writes, f.slot, x)
 	v := f.weigh(ctx, x)
-	r := report{claim: f.claim, problem: x.Problem(), stop: v.stop, failed: v.canaryFailed}
+	r := report{claim: f.claim, problem: f.text(x.Problem()), stop: f.text(v.stop), failed: v.canaryFailed}
 	switch r.kind = f.record(eventOf(f.claim, f.run.ID, x, v)); r.kind {
 	case settled:
 		r.outcome, r.readBack = v.settles, v.readBack
@@ -73,7 +73,7 @@ func (f *flight) fly(ctx context.Context) {
 
 // record has an event recorded, and says what that made of the row.
 func (f *flight) record(e ledger.Event) reportKind {
-	recorded, ok := f.w.recorder.Record(e)
+	recorded, ok := f.w.recorder.Record(f.w.bodies.of(e, f.claim.Row.Wanted))
 	switch {
 	case !ok || recorded.Late || recorded.Refused != nil:
 		return lost
@@ -82,6 +82,9 @@ func (f *flight) record(e ledger.Event) reportKind {
 	}
 	return comesAgain
 }
+
+// text is a text about the row that people read, as far as names may be kept.
+func (f *flight) text(s string) string { return f.w.bodies.text(s, f.claim.Row.Wanted) }
 
 // mayLeave waits for the slot and says whether the request may still leave then: not when the worker stops or the run
 // stands still, not into a pause, and not so late after its claim that the lease could end before the answer.
@@ -158,10 +161,10 @@ const afterSending = graph.MaxTimeout + 5*time.Second
 
 // renew has the token renewed that Graph refused, once for everybody who waits. It returns why the run must stop, "" if
 // it can go on or if the box will wait for a token.
-func (f *flight) renew(ctx context.Context, x graph.Exchange) (stop string) {
+func (b *box) renew(ctx context.Context, x graph.Exchange) (stop string) {
 	ctx, cancel := context.WithDeadline(ctx, x.SentAt.Add(afterSending))
 	defer cancel()
-	return whyStop(f.w.client.Renew(ctx, x))
+	return whyStop(b.w.client.Renew(ctx, x))
 }
 
 func isClosed(c <-chan struct{}) bool {

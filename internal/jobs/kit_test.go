@@ -40,9 +40,11 @@ type kit struct {
 	enqueuer *Enqueuer
 	sim      *graphsim.Server
 	root     string
-	route    string // of the rows that enqueue imports
-	version  string // of Graph, for workers
-	attempts int    // that workers give a row
+	route    string            // of the rows that enqueue imports
+	version  string            // of Graph, for workers
+	attempts int               // that workers give a row
+	bodies   Bodies            // that workers keep
+	wanted   userstatus.Wanted // of the rows that enqueue imports, beside the status
 }
 
 func newKit(t *testing.T, config graphsim.Config) *kit {
@@ -85,6 +87,12 @@ func (k *kit) newPool(config postgres.PoolConfig) *pgxpool.Pool {
 // workerFor sets a worker up that the test starts and stops.
 func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	k.t.Helper()
+	return k.workerWith(name, token, limit, fast)
+}
+
+// workerWith is workerFor with a limit of reads.
+func (k *kit) workerWith(name, token string, limit, reads budget.Limit) *Worker {
+	k.t.Helper()
 	client, err := graph.New(graph.Config{
 		Root: k.root, Version: k.version, Timeout: 5 * time.Second, Tokens: graph.StaticToken(token), Connections: Connections(AtOnce), UserAgent: "test",
 	})
@@ -93,7 +101,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	}
 	k.t.Cleanup(client.Close)
 	shared, err := budget.Open(k.t.Context(), budget.Config{
-		Tenant: tenant, App: token, Writes: limit, Reads: fast, Pool: k.newPool(postgres.BudgetConfig()),
+		Tenant: tenant, App: token, Writes: limit, Reads: reads, Pool: k.newPool(postgres.BudgetConfig()),
 		TenantWrites: limit.Times(2),
 	})
 	if err != nil {
@@ -101,7 +109,7 @@ func (k *kit) workerFor(name, token string, limit budget.Limit) *Worker {
 	}
 	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce}}, Pool: k.pool,
+		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce, Bodies: k.bodies}}, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {
@@ -140,15 +148,16 @@ func (k *kit) enqueue(n int, status userstatus.ComplianceStatus, change ...func(
 		for i := range n {
 			row := userstatus.Row{Number: int32(i + 1), Line: int64(i + 2), Update: userstatus.Update{
 				Target: userstatus.Target{Tenant: tenant, Route: k.route, ConfigurationID: "c", StatusID: user(i + 1)},
-				Wanted: userstatus.Wanted{Status: userstatus.Of(status)},
+				Wanted: k.wanted,
 			}}
+			row.Update.Wanted.Status = userstatus.Of(status)
 			if !yield(row, nil) {
 				return
 			}
 		}
 	}
 	run := ledger.NewRun{
-		Kind: "csv", Name: "test", Actor: "tester", Tenant: tenant, Priority: 2, Source: struct{}{}, Again: true,
+		Kind: "csv", Name: "test", Actor: "tester", Tenant: tenant, Priority: 2, Source: struct{}{}, Again: true, Blind: true,
 		Fingerprint: sha256.Sum256([]byte(status)),
 	}
 	for _, c := range change {
@@ -239,7 +248,7 @@ func (k *kit) checkBooks(run int64, rows int) {
 		k.t.Errorf("%d counts are not those of the events", n)
 	}
 	for _, r := range k.sim.Requests() {
-		if n := k.count(`SELECT count(*) FROM audit_event WHERE client_request_id = $1`, r.ClientRequestID); n != 1 {
+		if n := k.count(`SELECT count(*) FROM audit_event WHERE client_request_id = $1 AND url IS NOT NULL`, r.ClientRequestID); n != 1 {
 			k.t.Errorf("request %s %s, answered %d, has %d events", r.ClientRequestID, r.Path, r.Status, n)
 		}
 	}

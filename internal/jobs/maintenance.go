@@ -28,6 +28,9 @@ type maintenance struct {
 	log          *slog.Logger
 	monthsMade   time.Time
 	unservedSaid time.Time
+	keepMonths   int // whole months before this one; 0: all of them
+	retainedAt   time.Time
+	keptSaid     string // what was last said to be in the way
 }
 
 func periodicMaintenance() *river.PeriodicJob {
@@ -49,6 +52,9 @@ func (m *maintenance) Work(ctx context.Context, _ *river.Job[MaintenanceArgs]) e
 		return err
 	}
 	if err := m.warnUnserved(ctx); err != nil {
+		return err
+	}
+	if err := m.retain(ctx); err != nil {
 		return err
 	}
 	if time.Since(m.monthsMade) < monthsEvery {

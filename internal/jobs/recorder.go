@@ -171,7 +171,8 @@ func (r *Recorder) tell(changes []ledger.Change) {
 	for _, c := range changes {
 		switch {
 		case c.State != ledger.Held:
-			r.log.Info("run "+string(c.State), "run", c.Run)
+			// Whoever keeps this line can tell later whether what was recorded of the run was changed.
+			r.log.Info("run "+string(c.State), "run", c.Run, "commit", c.Link.Commit, "digest", c.Link.Digest)
 		case c.Asked:
 			r.log.Info("run held: "+c.Reason, "run", c.Run)
 		default:

@@ -8,7 +8,7 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// runWatch tells the boxes of a process when their runs no longer run, and when a run of a higher priority does. Of the
+// runWatch tells the boxes of a process when their runs stand still, and when a run of a higher priority does. Of the
 // former a claim would tell as well, but rows that were claimed up to a second ahead of their slots would still be sent, and a
 // box whose rows all wait makes no claim.
 type runWatch struct {
@@ -99,7 +99,7 @@ func (w *runWatch) take(turns map[int64]ledger.Turn) {
 	for b := range w.boxes {
 		turn := turns[b.run.ID]
 		b.yields.Store(turn.Yields)
-		if turn.Stands {
+		if turn.State != b.run.State {
 			b.halt()
 		}
 	}

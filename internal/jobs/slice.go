@@ -55,7 +55,7 @@ func newSliceWorkers(config WorkerConfig, stopping <-chan struct{}) (*sliceWorke
 		apps := &all.byQueue[queue].apps
 		*apps = append(*apps, &sliceWorker{
 			pool: config.Pool, ledger: config.Ledger, enqueuer: enqueuer, recorder: all.recorder, db: db, runs: all.runs,
-			client: t.Client, budget: t.Budget, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
+			client: t.Client, budget: t.Budget, bodies: t.Bodies, atOnce: t.AtOnce, log: log, worker: config.Name, attempts: cmp.Or(config.Attempts, DefaultAttempts), stopping: stopping,
 		})
 	}
 	return all, nil
@@ -86,6 +86,7 @@ type sliceWorker struct {
 	runs     *runWatch
 	client   *graph.Client
 	budget   *budget.Budget
+	bodies   Bodies
 	atOnce   int // slices
 	log      *slog.Logger
 	pauses   pauseLog
@@ -159,6 +160,11 @@ func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*b
 	if err != nil {
 		return nil, err
 	}
+	if run.Options.Recheck {
+		if err := w.ledger.See(ctx, run.ID, open); err != nil {
+			return nil, err
+		}
+	}
 	b := newBox(w, run, open, time.Now())
 	b.cut = cut
 	if b.canary.pending {
@@ -177,25 +183,32 @@ func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*b
 }
 
 // leave completes the job of a slice of which nothing may be sent: its run stands still, or what is left of it lies behind
-// the canary's rows. It looks at the run under a lock that excludes a release: either the release sees the job completed and
-// inserts the slice anew, or this sees that the run may go on, and does.
+// the canary's rows.
 func (w *sliceWorker) leave(ctx context.Context, job *river.Job[SliceArgs], behind bool) error {
-	goesOn := false
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		run, err := ledger.RunForShare(ctx, tx, job.Args.Run)
+	return leave(ctx, w.pool, job, job.Args.Run, func(run ledger.Run) bool {
+		return run.State == ledger.Running && !(behind && run.CanaryRows > 0)
+	})
+}
+
+// leave completes a job that has nothing to do, unless its run goes on. It looks at the run under a lock that excludes a
+// release: either the release sees the job completed and inserts it anew, or this sees that the run may go on, and does.
+func leave[A river.JobArgs](ctx context.Context, pool *pgxpool.Pool, job *river.Job[A], id int64, goesOn func(ledger.Run) bool) error {
+	again := false
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		run, err := ledger.RunForShare(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if goesOn = run.State == ledger.Running && !(behind && run.CanaryRows > 0); goesOn {
+		if again = goesOn(run); again {
 			return nil
 		}
 		_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("leave slice %d of run %d: %w", job.Args.Slice, job.Args.Run, err)
+		return fmt.Errorf("leave a %s of run %d: %w", job.Kind, id, err)
 	}
-	if goesOn {
+	if again {
 		return river.JobSnooze(0)
 	}
 	return nil

@@ -53,33 +53,38 @@ func (f *flight) read(ctx context.Context, v *verdict) reading {
 
 // get makes the one request of a read; it is the zero reading if none was made.
 func (f *flight) get(ctx context.Context, id uuid.UUID) reading {
-	slot, ok := f.readSlot(ctx)
+	slot, ok := f.readSlot(ctx, nil)
 	if !ok {
 		return reading{}
 	}
-	x, present, err := f.w.client.Get(ctx, f.claim.Row.Target, id)
+	return f.show(ctx, f.claim.Row.Target, slot, id)
+}
+
+// show reads a status in a slot; it is the zero reading if no request was made.
+func (b *box) show(ctx context.Context, target userstatus.Target, slot budget.Slot, id uuid.UUID) reading {
+	x, present, err := b.w.client.Get(ctx, target, id)
 	if !x.Sent {
 		return reading{}
 	}
-	f.pace(ctx, f.w.budget.Reads, slot, x)
+	b.pace(ctx, b.w.budget.Reads, slot, x)
 	return reading{Exchange: x, present: present, known: err == nil && x.Outcome() == graph.Applied}
 }
 
-// readSlot waits for the slot of one read; ok is false when there is none in time, or the worker stops.
-func (f *flight) readSlot(ctx context.Context) (slot budget.Slot, ok bool) {
-	lane := f.w.budget.Reads
+// readSlot waits for the slot of one read; ok is false when there is none in time, the worker stops, or halted is closed.
+func (b *box) readSlot(ctx context.Context, halted <-chan struct{}) (slot budget.Slot, ok bool) {
+	lane := b.w.budget.Reads
 	deadline, _ := ctx.Deadline()
 	for {
 		now := time.Now()
 		slots, wake, err := lane.Take(ctx, now, 1)
 		if err != nil {
-			f.w.trouble(ctx, "no slots from the budget", err)
+			b.w.trouble(ctx, "no slots from the budget", err)
 		}
 		wake = later(wake, now.Add(time.Millisecond))
 		if len(slots) > 0 {
 			wake = slots[0].At
 		}
-		if wake.After(deadline) || !f.await(ctx, wake) {
+		if wake.After(deadline) || !b.awaitOr(ctx, wake, halted) {
 			lane.GiveBack(slots)
 			return slot, false
 		}

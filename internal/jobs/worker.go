@@ -37,6 +37,7 @@ type Tenant struct {
 	Budget *budget.Budget
 	Client *graph.Client
 	AtOnce int // slices
+	Bodies Bodies
 }
 
 // WorkerConfig is what a Worker works with.
@@ -47,6 +48,8 @@ type WorkerConfig struct {
 	Attempts int
 	// OwnsTables says that the pool's user is the tables' owner, so that River may rebuild its indexes.
 	OwnsTables bool
+	// KeepMonths is how many whole months before this one are kept; older ones are purged, which takes the tables' owner. 0: all.
+	KeepMonths int
 	Pool       *pgxpool.Pool  // River's
 	Ledger     *ledger.Ledger // over a pool of its own
 	Log        *slog.Logger
@@ -56,6 +59,9 @@ func (c WorkerConfig) validate() error {
 	var faults []error
 	if len(c.Tenants) == 0 {
 		faults = append(faults, errors.New("no tenant to work for"))
+	}
+	if c.KeepMonths > 0 && !c.OwnsTables {
+		faults = append(faults, errors.New(`keep-months takes the user who owns the tables: leave it out, and have that user run "audit purge"`))
 	}
 	for _, t := range c.Tenants {
 		if t.AtOnce < 1 {
@@ -93,7 +99,8 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	w.slices = slices
 	workers := river.NewWorkers()
 	river.AddWorker(workers, slices)
-	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log})
+	river.AddWorker(workers, &planWorkers{slices: slices})
+	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log, keepMonths: config.KeepMonths})
 	var reindex river.PeriodicSchedule // River's own: at midnight
 	if !config.OwnsTables {
 		reindex = river.NeverSchedule()

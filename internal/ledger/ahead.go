@@ -38,7 +38,7 @@ func (l *Ledger) Ahead(ctx context.Context, tenant uuid.UUID, priority int, run 
 
 // RunningTenants returns the tenants that have runs to be worked, and how many.
 func (l *Ledger) RunningTenants(ctx context.Context) (map[uuid.UUID]int, error) {
-	rows, err := l.pool.Query(ctx, `SELECT tenant, count(*) FROM run WHERE state = 'running' GROUP BY tenant`)
+	rows, err := l.pool.Query(ctx, `SELECT tenant, count(*) FROM run WHERE state IN ('planning', 'running') GROUP BY tenant`)
 	if err != nil {
 		return nil, fmt.Errorf("look for tenants with runs: %w", err)
 	}

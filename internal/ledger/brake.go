@@ -14,20 +14,26 @@ import (
 type score struct {
 	rows, settled                                    int32
 	applied, unchanged, superseded, rejected, failed int32
+	moved, missing, planned                          int32 // planned: settled by then
 	newSettled, newFailures                          int32 // since the last release
 	limits                                           FailureLimit
-	canaryRows                                       int32
+	canaryRows, canarySettled                        int32
+	link                                             Link
 }
 
 const scoreColumns = `rows, settled, applied, unchanged, superseded, rejected, failed,
 	settled - waived_settled, rejected + failed - waived_failures,
-	coalesce(max_failures, 0), coalesce(max_failures_percent, 0), max_failures_percent IS NOT NULL, coalesce(canary_rows, 0)`
+	coalesce(max_failures, 0), coalesce(max_failures_percent, 0), max_failures_percent IS NOT NULL, coalesce(canary_rows, 0),
+	coalesce(canary_settled, canary_rows, 0), moved, missing, coalesce(planned_settled, 0),
+	commits, coalesce(encode(digest, 'hex'), '')`
 
 // fields take scoreColumns.
 func (s *score) fields() []any {
 	return []any{
 		&s.rows, &s.settled, &s.applied, &s.unchanged, &s.superseded, &s.rejected, &s.failed,
 		&s.newSettled, &s.newFailures, &s.limits.Rows, &s.limits.Percent, &s.limits.Share, &s.canaryRows,
+		&s.canarySettled, &s.moved, &s.missing, &s.planned,
+		&s.link.Commit, &s.link.Digest,
 	}
 }
 
@@ -54,11 +60,11 @@ func (l *Ledger) brake(ctx context.Context, tx pgx.Tx, id int64, s score) (*Chan
 
 // canary says what became of the first rows.
 func (s *score) canary() string {
-	text := fmt.Sprintf("canary: %s sent", rowsText(s.settled))
+	text := fmt.Sprintf("canary: %s sent", rowsText(s.settled-s.planned))
 	for _, c := range []struct {
 		n    int32
 		name string
-	}{{s.applied, "applied"}, {s.unchanged, "unchanged"}, {s.superseded, "superseded"}, {s.rejected, "rejected"}, {s.failed, "failed"}} {
+	}{{s.applied, "applied"}, {s.unchanged, "unchanged"}, {s.superseded, "superseded"}, {s.rejected, "rejected"}, {s.failed, "failed"}, {s.moved, "moved"}, {s.missing, "missing"}} {
 		if c.n > 0 {
 			text += fmt.Sprintf(", %s %s", humanize.Comma(int64(c.n)), c.name)
 		}
@@ -69,7 +75,11 @@ func (s *score) canary() string {
 // failures says which limit was crossed and by how much.
 func (s *score) failures() string {
 	since := ""
-	if s.newSettled < s.settled {
+	switch s.settled - s.newSettled {
+	case 0:
+	case s.planned:
+		since = " since the plan"
+	default:
 		since = " since the last release"
 	}
 	if !s.limits.Share {
@@ -110,7 +120,7 @@ func frequentCauses(ctx context.Context, tx pgx.Tx, run int64) ([]cause, error) 
 			SELECT coalesce(status, 0) AS status, coalesce(error, '') AS error
 			FROM audit_event
 			WHERE run = $1 AND final AND outcome IN ('rejected', 'failed') AND recorded_at >= coalesce(
-				(SELECT max(recorded_at) FROM audit_event WHERE run = $1 AND row = 0 AND outcome = 'released'), 'epoch')
+				(SELECT max(recorded_at) FILTER (WHERE outcome = 'released') FROM audit_event WHERE run = $1 AND row = 0), 'epoch')
 			ORDER BY row DESC
 			LIMIT $2
 		) recent

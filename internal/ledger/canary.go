@@ -41,10 +41,10 @@ func (l *Ledger) HoldForCanary(ctx context.Context, run int64, actor, reason str
 	})
 }
 
-// SetWaiting says what a running run waits for; "" when it goes on. Of a run in another state nothing is changed.
+// SetWaiting says what a planning or running run waits for; "" when it goes on. Of a run that stands still nothing is changed.
 func (l *Ledger) SetWaiting(ctx context.Context, run int64, reason string) error {
 	_, err := l.pool.Exec(ctx, `
-		UPDATE run SET reason = nullif($2, '') WHERE id = $1 AND state = 'running' AND reason IS DISTINCT FROM nullif($2, '')`, run, clean(reason))
+		UPDATE run SET reason = nullif($2, '') WHERE id = $1 AND state IN ('planning', 'running') AND reason IS DISTINCT FROM nullif($2, '')`, run, clean(reason))
 	if err != nil {
 		return fmt.Errorf("note what run %d waits for: %w", run, err)
 	}

@@ -94,8 +94,9 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 		WHERE EXISTS (SELECT FROM run WHERE id = $1 AND state = 'running')
 		ORDER BY w.target, w.row DESC
 		ON CONFLICT (target) DO NOTHING`, run.ID, keys, rows, ids, l.worker)
-	// Newer: later in (run, row), and it will be sent, or something of it may have reached Graph. A held or cancelled
-	// run supersedes nothing; neither do the rows behind a canary's, nor one that Graph rejected or that was itself superseded.
+	// Newer: later in (run, row), and it will be sent, something of it may have reached Graph, or Graph was seen to have it
+	// already. A planning, held or cancelled run supersedes nothing else; neither do the rows behind a canary's, nor one that
+	// Graph rejected, that was itself superseded or is not sent for what was read.
 	batch.Queue(`
 		SELECT f.client_request_id, coalesce(own.settled, false),
 		       coalesce(own.lost > coalesce(own.read, '-infinity'), false), coalesce(newer.asks, 0), newer.run
@@ -113,8 +114,9 @@ func (l *Ledger) lockAndLook(ctx context.Context, tx pgx.Tx, run Run, wishes []W
 			JOIN run r ON r.id = n.run
 			JOIN run_count c ON c.run = n.run
 			LEFT JOIN LATERAL (
-				SELECT bool_or(e.final AND e.outcome IN ('rejected', 'superseded')) AS dropped,
-				       bool_or(e.outcome IN ('applied', 'failed', 'transient', 'unknown')) AS reached
+				SELECT bool_or(e.final AND e.outcome IN ('rejected', 'superseded', 'moved', 'missing')) AS dropped,
+				       bool_or(e.method IS DISTINCT FROM 'GET' AND e.outcome IN ('applied', 'failed', 'transient', 'unknown')
+				               OR e.final AND e.outcome = 'unchanged') AS reached
 				FROM audit_event e
 				WHERE e.run = n.run AND e.row = n.row
 			) past ON true
@@ -218,19 +220,23 @@ func (l *Ledger) TakeOver(ctx context.Context) (int, error) {
 			SELECT run, row, 'unknown', since, client_request_id, worker,
 			       'put in flight, and no answer was recorded within ' || $1 || ' s: the worker may have died'
 			FROM gone
-			RETURNING run`, int(Lease.Seconds()))
+			RETURNING `+wholeEvent, inBinary, int(Lease.Seconds()))
 		if err != nil {
 			return err
 		}
-		runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if err != nil {
-			return err
-		}
-		taken = len(runs)
 		counts := map[int64]*tally{}
-		for _, run := range runs {
-			tallyOf(counts, run).add("unknown")
+		var run int64
+		var row int32
+		tag, err := pgx.ForEachRow(rows, scanFirst(wholeEventColumns, &run, &row), func() error {
+			t := tallyOf(counts, run)
+			t.add("unknown")
+			t.leaves.add(row, eventLeaf(rows.RawValues()))
+			return nil
+		})
+		if err != nil {
+			return err
 		}
+		taken = int(tag.RowsAffected())
 		_, err = l.bump(ctx, tx, counts)
 		return err
 	})

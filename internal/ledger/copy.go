@@ -12,26 +12,27 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"graphpatch/internal/proof"
 	"graphpatch/internal/userstatus"
 )
 
-// copyRows streams the rows of a run into its month and returns how many Postgres took.
+// copyRows streams the rows of a run into its month and returns how many Postgres took, and the digests of their slices.
 // It writes COPY's binary format itself, because pgx puts each value into an interface and looks up how its type is
 // encoded: with that, Postgres would wait for the rows and not they for it.
-func copyRows(ctx context.Context, tx pgx.Tx, run int64, rows iter.Seq2[userstatus.Row, error]) (copied int64, err error) {
+func copyRows(ctx context.Context, tx pgx.Tx, run int64, rows iter.Seq2[userstatus.Row, error]) (copied int64, slices []proof.Slice, err error) {
 	s := newCopyStream(run, rows)
 	tag, err := tx.Conn().PgConn().CopyFrom(ctx, s, copyStatement(run))
 	s.close()
 	switch {
 	case s.err != nil:
-		return 0, s.err // Postgres only hands its text back
+		return 0, nil, s.err // Postgres only hands its text back
 	case err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		// pgconn closes the connection when the context ends, and may then say only that it is closed.
-		return 0, fmt.Errorf("copy the rows: %w: %w", ctx.Err(), err)
+		return 0, nil, fmt.Errorf("copy the rows: %w: %w", ctx.Err(), err)
 	case err != nil:
-		return 0, fmt.Errorf("copy the rows: %w", err)
+		return 0, nil, fmt.Errorf("copy the rows: %w", err)
 	}
-	return tag.RowsAffected(), nil
+	return tag.RowsAffected(), s.slices.Done(), nil
 }
 
 // copyStatement goes straight into the month: the partitioned table would look for the partition row by row.
@@ -52,11 +53,12 @@ type copyStream struct {
 	next func() (userstatus.Row, error, bool)
 	stop func()
 
-	row   runRow
-	err   error // the source's
-	ended bool
-	buf   []byte
-	given int // of buf
+	row    runRow
+	slices proof.Slices
+	err    error // the source's
+	ended  bool
+	buf    []byte
+	given  int // of buf
 }
 
 const (
@@ -99,7 +101,9 @@ func (s *copyStream) fill(enough int) {
 			return
 		}
 		s.row.Row = row
-		s.buf = s.row.append(s.buf)
+		var leaf proof.Digest
+		s.buf, leaf = s.row.append(s.buf)
+		s.slices.Add(row.Number, leaf)
 	}
 }
 

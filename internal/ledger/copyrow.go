@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"encoding/binary"
+	"slices"
 
+	"graphpatch/internal/proof"
 	"graphpatch/internal/userstatus"
 )
 
@@ -10,19 +12,25 @@ import (
 type runRow struct {
 	run int64
 	userstatus.Row
+	public []byte // of the row that was appended last; reused
 }
 
 // append appends the row in COPY's binary format: the number of values, then each with its length before it. All
-// numbers are big-endian.
-func (r *runRow) append(b []byte) []byte {
+// numbers are big-endian. It returns the leaf of the row as well, which is worked out from the same bytes.
+func (r *runRow) append(b []byte) ([]byte, proof.Digest) {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(updateColumns)))
+	begin, personal := len(b), 0
 	for i := range updateColumns {
+		if i == len(proof.UpdateColumns) {
+			personal = len(b)
+		}
 		b = updateColumns[i].append(b, r)
 	}
-	return b
+	r.public = append(slices.Grow(r.public[:0], personal-begin+len(proof.Digest{})), b[begin:personal]...)
+	return b, proof.Leaf(r.public, proof.Personal(b[personal:]))
 }
 
-// updateColumns are the columns of status_update, and how each appends its value in binary form.
+// updateColumns are the columns of status_update in the order of proof's, the public ones first, and how each appends its value in binary form.
 var updateColumns = [...]struct {
 	name   string
 	append func(b []byte, r *runRow) []byte
@@ -99,10 +107,14 @@ func appendTextIf(b []byte, s string, ok bool) []byte {
 // textOID is the type of text in every database.
 const textOID = 25
 
-// appendTexts appends a text[]. nil is null; an empty one is an array of length 0, which Postgres takes for '{}'.
+// appendTexts appends a text[] as Postgres would send it, because it stands under a digest like that. nil is null; an
+// empty one has no dimension.
 func appendTexts(b []byte, texts []string) []byte {
 	if texts == nil {
 		return appendNull(b)
+	}
+	if len(texts) == 0 {
+		return append(appendLength(b, 12), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, textOID)
 	}
 	at := len(b)
 	b = appendLength(b, 0)                                                // known only at the end

@@ -26,7 +26,7 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	if err := create(ctx, tx, n); err != nil {
 		return 0, err
 	}
-	copied, err := copyRows(ctx, tx, n.ID, rows)
+	copied, slices, err := copyRows(ctx, tx, n.ID, rows)
 	if err != nil {
 		return 0, err
 	}
@@ -35,7 +35,10 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 		n.ID, copied, n.MaxFailures.Rows, n.MaxFailures.percent(), n.CanaryRows); err != nil {
 		return 0, fmt.Errorf("insert the counts: %w", err)
 	}
-	if err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
+	if err := begin(ctx, tx, n.ID, slices); err != nil {
+		return 0, err
+	}
+	if _, err := runEvent(ctx, tx, n.ID, "enqueued", n.Actor, ""); err != nil {
 		return 0, err
 	}
 	if n.Origin != 0 {
@@ -54,9 +57,11 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 // tellOrigin has the run whose rows these are say so, too.
 func tellOrigin(ctx context.Context, tx pgx.Tx, n NewRun, rows int32) error {
 	if n.Kind == "revert" {
-		return runEvent(ctx, tx, n.Origin, "reverted", n.Actor, fmt.Sprintf("run %d takes %s back", n.ID, rowsText(rows)))
+		_, err := runEvent(ctx, tx, n.Origin, "reverted", n.Actor, fmt.Sprintf("run %d takes %s back", n.ID, rowsText(rows)))
+		return err
 	}
-	return runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(rows)))
+	_, err := runEvent(ctx, tx, n.Origin, "replayed", n.Actor, fmt.Sprintf("run %d sends %s again", n.ID, rowsText(rows)))
+	return err
 }
 
 // importLock is the class of the advisory locks that imports hold, keyed by tenant.

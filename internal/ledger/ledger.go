@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"graphpatch/internal/proof"
 )
 
 // Lease is how long a claim keeps others away from its row, on the database's clock. A request starts at most
@@ -17,7 +19,7 @@ const (
 )
 
 // SliceRows is how many rows of a run one slice spans.
-const SliceRows = 1000
+const SliceRows = proof.SliceRows
 
 // Ledger reads what is to be done and writes what was done, in the name of one worker.
 type Ledger struct {
@@ -40,7 +42,9 @@ type StateError struct {
 }
 
 // Already reports whether the run is as it was asked to be, so that nothing was to be done.
-func (e *StateError) Already() bool { return e.State == e.Asked }
+func (e *StateError) Already() bool {
+	return e.State == e.Asked || asked[e.State] == asked[e.Asked] && e.State != Held
+}
 
 func (e *StateError) Error() string {
 	switch {

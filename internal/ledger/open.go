@@ -19,6 +19,7 @@ type OpenRow struct {
 	Key    userstatus.Key
 	Wanted userstatus.Wanted
 	Past   Past
+	Seen   Seen // only where it is asked for, with Ledger.See
 	Expectation
 }
 
@@ -68,11 +69,14 @@ func (l *Ledger) Open(ctx context.Context, run Run, first, last int32) ([]OpenRo
 	return open, l.addUnread(ctx, run.ID, open)
 }
 
-func scanOpen(row pgx.CollectableRow, tenant uuid.UUID) (OpenRow, error) {
+// scanOpen reads a row's columns, and more that follow them.
+func scanOpen(row pgx.CollectableRow, tenant uuid.UUID, more ...any) (OpenRow, error) {
 	o := OpenRow{Target: userstatus.Target{Tenant: tenant}}
 	var w userstatus.Stored
-	err := row.Scan(&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &w.Asks,
-		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName, &o.Expects)
+	err := row.Scan(append([]any{
+		&o.Row, &o.Key, &o.Target.Route, &o.Target.ConfigurationID, &o.Target.CertificateID, &o.Target.StatusID, &w.Asks,
+		&w.UserDisplayName, &w.DevicesCount, &w.Status, &w.LastReportedDateTime, &w.UserPrincipalName, &o.Expects,
+	}, more...)...)
 	if err != nil {
 		return o, err
 	}
@@ -138,13 +142,13 @@ func (l *Ledger) OpenSlices(ctx context.Context, run int64) ([]int32, error) {
 	return slices, nil
 }
 
-// Stalled returns the running runs that made no progress for that long and were not returned by it since.
+// Stalled returns the planning and running runs that made no progress for that long and were not returned by it since.
 func (l *Ledger) Stalled(ctx context.Context, after time.Duration) ([]int64, error) {
 	rows, err := l.pool.Query(ctx, `
 		UPDATE run_count SET looked_at = clock_timestamp()
 		WHERE run IN (
 			SELECT c.run FROM run r JOIN run_count c ON c.run = r.id
-			WHERE r.state = 'running' AND greatest(c.progress_at, c.looked_at) < clock_timestamp() - make_interval(secs => $1)
+			WHERE r.state IN ('planning', 'running') AND greatest(c.progress_at, c.looked_at) < clock_timestamp() - make_interval(secs => $1)
 			FOR UPDATE OF c SKIP LOCKED) -- one that is being bumped makes progress
 		RETURNING run`, after.Seconds())
 	if err != nil {

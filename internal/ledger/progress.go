@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Progress is where a run stands: exact counts, one index read at any size. The counts up to Superseded are rows, and
+// Progress is where a run stands: exact counts, one index read at any size. The counts up to Missing are rows, and
 // sum up to Settled; the others are answers that settled none.
 type Progress struct {
 	State        State  `json:"state"`
@@ -22,6 +22,8 @@ type Progress struct {
 	Failed       int    `json:"failed"`
 	Unchanged    int    `json:"unchanged"`
 	Superseded   int    `json:"superseded"`
+	Moved        int    `json:"moved"`
+	Missing      int    `json:"missing"`
 	Observed     int    `json:"observed"`
 	Throttled    int    `json:"throttled"`
 	Unauthorized int    `json:"unauthorized"`
@@ -33,7 +35,7 @@ type Progress struct {
 // Progress returns where a run stands, or ErrNoRun.
 func (l *Ledger) Progress(ctx context.Context, run int64) (Progress, error) {
 	rows, err := l.pool.Query(ctx, `
-		SELECT state, coalesce(reason, '') AS reason, rows, settled, applied, rejected, failed, unchanged, superseded,
+		SELECT state, coalesce(reason, '') AS reason, rows, settled, applied, rejected, failed, unchanged, superseded, moved, missing,
 		       observed, throttled, unauthorized, refused, transient, unknown
 		FROM run JOIN run_count ON run_count.run = run.id
 		WHERE id = $1`, run)
@@ -77,7 +79,7 @@ type Standing struct {
 func (l *Ledger) EndedOrHeld(ctx context.Context, tenant uuid.UUID, since time.Time) ([]Standing, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT r.id, r.state, coalesce(r.reason, '') AS reason, c.rows, c.settled, c.applied, c.rejected, c.failed, c.unchanged,
-		       c.superseded, c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown,
+		       c.superseded, c.moved, c.missing, c.observed, c.throttled, c.unauthorized, c.refused, c.transient, c.unknown,
 		       EXISTS (SELECT FROM audit_event e
 		               WHERE e.run = r.id AND e.row = 0 AND e.outcome = 'held' AND e.recorded_at >= $2) AS stopped
 		FROM run r JOIN run_count c ON c.run = r.id

@@ -107,11 +107,11 @@ func refusedForData(err error) bool {
 
 // record is Record in the caller's transaction, which must not touch in_flight afterwards.
 func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorded []Recorded, changes []Change, err error) {
-	fenced, err := l.insertFenced(ctx, tx, events)
+	counts := map[int64]*tally{}
+	fenced, err := l.insertFenced(ctx, tx, events, counts)
 	if err != nil {
 		return nil, nil, err
 	}
-	counts := map[int64]*tally{}
 	recorded = make([]Recorded, len(events))
 	var late, reads []Event
 	for i := range events {
@@ -125,14 +125,14 @@ func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorde
 		recorded[i].Settled = e.Settles != ""
 		tallyOf(counts, e.Run).count(e)
 	}
-	insertedLate, err := l.insertBeside(ctx, tx, late)
+	insertedLate, err := l.insertBeside(ctx, tx, late, counts)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, e := range insertedLate {
 		tallyOf(counts, e.Run).countLate(e)
 	}
-	insertedReads, err := l.insertBeside(ctx, tx, reads)
+	insertedReads, err := l.insertBeside(ctx, tx, reads, counts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,8 +144,8 @@ func (l *Ledger) record(ctx context.Context, tx pgx.Tx, events []Event) (recorde
 }
 
 // insertFenced takes the events' rows out of flight and inserts the events of those that were there, final ones
-// among them. It returns the ids of the attempts it found.
-func (l *Ledger) insertFenced(ctx context.Context, tx pgx.Tx, events []Event) (map[uuid.UUID]bool, error) {
+// among them. It returns the ids of the attempts it found, and adds their leaves to counts.
+func (l *Ledger) insertFenced(ctx context.Context, tx pgx.Tx, events []Event, counts map[int64]*tally) (map[uuid.UUID]bool, error) {
 	rows, err := tx.Query(ctx, `
 		WITH gone AS (
 			DELETE FROM in_flight f USING `+eventsTable+`
@@ -155,22 +155,17 @@ func (l *Ledger) insertFenced(ctx context.Context, tx pgx.Tx, events []Event) (m
 		INSERT INTO audit_event (`+eventColumns+`)
 		SELECT run, row, settles IS NOT NULL, coalesce(settles, outcome), `+eventSelect+`
 		FROM gone
-		RETURNING client_request_id`, l.eventArgs(events)...)
+		RETURNING `+publicEvent, append([]any{inBinary}, l.eventArgs(events)...)...)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[uuid.UUID]bool, len(events))
-	var id uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
-		found[id] = true
-		return nil
-	})
-	return found, err
+	return found, leavesOf(rows, events, counts, func(e *Event) { found[e.ID] = true })
 }
 
 // insertBeside inserts events that settle nothing, whatever is in flight: answers that came after their row had been
-// taken over, and reads. It returns those that were not there before.
-func (l *Ledger) insertBeside(ctx context.Context, tx pgx.Tx, events []Event) (inserted []*Event, err error) {
+// taken over, and reads. It returns those that were not there before, and adds their leaves to counts.
+func (l *Ledger) insertBeside(ctx context.Context, tx pgx.Tx, events []Event, counts map[int64]*tally) (inserted []*Event, err error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -182,18 +177,9 @@ func (l *Ledger) insertBeside(ctx context.Context, tx pgx.Tx, events []Event) (i
 			SELECT FROM audit_event e
 			WHERE e.run = x.run AND e.row = x.row AND e.client_request_id = x.client_request_id
 			  AND e.outcome IN (x.outcome, x.settles))
-		RETURNING client_request_id`, l.eventArgs(events)...)
+		RETURNING `+publicEvent, append([]any{inBinary}, l.eventArgs(events)...)...)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[uuid.UUID]*Event, len(events))
-	for i := range events {
-		byID[events[i].ID] = &events[i]
-	}
-	var id uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
-		inserted = append(inserted, byID[id])
-		return nil
-	})
-	return inserted, err
+	return inserted, leavesOf(rows, events, counts, func(e *Event) { inserted = append(inserted, e) })
 }

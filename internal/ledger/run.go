@@ -14,8 +14,10 @@ import (
 // State is where a run stands.
 type State string
 
-// The states of a run. Rows of a held run wait for a person; those of a cancelled one are settled by its state.
+// The states of a run. Of a planning one statuses are read, and nothing is sent. Rows of a held run wait for a person; those of
+// a cancelled one are settled by its state.
 const (
+	Planning  State = "planning"
 	Running   State = "running"
 	Held      State = "held"
 	Finished  State = "finished"
@@ -37,6 +39,8 @@ type NewRun struct {
 	Again       bool // import the same content once more
 	MaxFailures FailureLimit
 	CanaryRows  int32 // the run is held when so many first rows are settled; 0: it goes on by itself
+	Blind       bool  // its rows are sent without their statuses being read first
+	PlanHold    bool  // it is held when it is planned
 	Origin      int64 // the run whose rows are sent again or taken back; 0 for rows of another source
 	// Known are the tenant's runs after Origin in which later updates of the rows' targets were looked for. The import is refused
 	// when there is another that has some; nil: it is not.
@@ -47,6 +51,10 @@ type NewRun struct {
 type Options struct {
 	// Duplicates says that several rows may have the same target; the last one wins.
 	Duplicates bool `json:"duplicates,omitempty"`
+	// Recheck says that a status is read again before its row is sent, when the plan saw it some minutes ago.
+	Recheck bool `json:"recheck,omitempty"`
+	// SkipMissing says that rows are not sent whose statuses Graph does not have.
+	SkipMissing bool `json:"skipMissing,omitempty"`
 }
 
 // Run is what the work needs to know of a run.
@@ -59,7 +67,20 @@ type Run struct {
 	Canary   Canary
 	// CanaryRows are the only rows that may be sent until the run has been held for them and released; 0: all may.
 	CanaryRows int32
-	Reason     string // while it is running, what it waits for
+	Reason     string // while it is planning or running, what it waits for
+	Blind      bool
+	PlanHold   bool // it is held when it is planned
+}
+
+// State is the one in which the run begins.
+func (n *NewRun) State() State {
+	switch {
+	case n.Hold:
+		return Held
+	case n.Blind:
+		return Running
+	}
+	return Planning
 }
 
 // NextRunID takes the next number of this month (UTC), in a commit of its own: a number that an import used and gave
@@ -97,10 +118,10 @@ type querier interface {
 func getRun(ctx context.Context, q querier, id int64) (Run, error) {
 	run := Run{ID: id}
 	err := q.QueryRow(ctx, `
-		SELECT r.tenant, r.state, r.priority, r.options, r.canary, coalesce(c.canary_rows, 0), coalesce(r.reason, '')
+		SELECT r.tenant, r.state, r.priority, r.options, r.canary, coalesce(c.canary_rows, 0), coalesce(r.reason, ''), r.blind, r.plan_hold
 		FROM run r JOIN run_count c ON c.run = r.id
 		WHERE r.id = $1`, id).
-		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options, &run.Canary, &run.CanaryRows, &run.Reason)
+		Scan(&run.Tenant, &run.State, &run.Priority, &run.Options, &run.Canary, &run.CanaryRows, &run.Reason, &run.Blind, &run.PlanHold)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Run{}, fmt.Errorf("run %d: %w", id, ErrNoRun)
@@ -122,21 +143,17 @@ func lockRun(ctx context.Context, tx pgx.Tx, id int64, lock string) (Run, error)
 // create inserts the run. While another import of the same content is under way it waits for its end. The error is a
 // *DuplicateError when the content is known.
 func create(ctx context.Context, tx pgx.Tx, n NewRun) error {
-	state := Running
-	if n.Hold {
-		state = Held
-	}
 	source, err := json.Marshal(n.Source)
 	if err != nil {
 		return fmt.Errorf("describe the source: %w", err)
 	}
 	for {
 		tag, err := tx.Exec(ctx, `
-			INSERT INTO run (id, kind, name, actor, tenant, source, options, priority, state, reason, origin, fingerprint, repeat)
-			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($13, 0::bigint), $11::bytea,
+			INSERT INTO run (id, kind, name, actor, tenant, source, options, priority, state, reason, origin, blind, plan_hold, fingerprint, repeat)
+			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($13, 0::bigint), $14, $15, $11::bytea,
 			       CASE WHEN $12 THEN (SELECT coalesce(max(repeat) + 1, 0) FROM run WHERE tenant = $5 AND fingerprint = $11::bytea) ELSE 0 END
 			ON CONFLICT ON CONSTRAINT run_fingerprint_unique DO NOTHING`,
-			n.ID, n.Kind, clean(n.Name), clean(n.Actor), n.Tenant, source, n.Options, n.Priority, state, holdReason(n.Hold), n.Fingerprint[:], n.Again, n.Origin)
+			n.ID, n.Kind, clean(n.Name), clean(n.Actor), n.Tenant, source, n.Options, n.Priority, n.State(), holdReason(n.Hold), n.Fingerprint[:], n.Again, n.Origin, n.Blind, n.PlanHold)
 		switch {
 		case err != nil:
 			return fmt.Errorf("insert the run: %w", err)
@@ -173,19 +190,19 @@ func RunForShare(ctx context.Context, tx pgx.Tx, id int64) (Run, error) {
 	return lockRun(ctx, tx, id, "FOR SHARE")
 }
 
-// HasRunning reports whether the tenant has a run in state running.
+// HasRunning reports whether the tenant has a run in state planning or running.
 func (l *Ledger) HasRunning(ctx context.Context, tenant uuid.UUID) (bool, error) {
 	var running bool
-	err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM run WHERE tenant = $1 AND state = 'running')`, tenant).Scan(&running)
+	err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM run WHERE tenant = $1 AND state IN ('planning', 'running'))`, tenant).Scan(&running)
 	if err != nil {
 		return false, fmt.Errorf("look for running runs: %w", err)
 	}
 	return running, nil
 }
 
-// Turn is whether a run may send now.
+// Turn is whether a run may go on now.
 type Turn struct {
-	Stands bool // it stands still, or has ended
+	State  State
 	Yields bool // a run of the tenant with a higher priority makes progress
 }
 
@@ -196,7 +213,7 @@ const progressing = 2 * time.Second
 // Turns returns whose turn it is among runs and those of higher priorities.
 func (l *Ledger) Turns(ctx context.Context, runs []int64) (map[int64]Turn, error) {
 	rows, err := l.pool.Query(ctx, `
-		SELECT r.id, r.state <> 'running', EXISTS (
+		SELECT r.id, r.state, EXISTS (
 			SELECT FROM run other JOIN run_count c ON c.run = other.id
 			WHERE other.tenant = r.tenant AND other.state = 'running' AND other.priority < r.priority
 			  AND c.settled < c.rows AND c.progress_at > clock_timestamp() - make_interval(secs => $2))
@@ -207,7 +224,7 @@ func (l *Ledger) Turns(ctx context.Context, runs []int64) (map[int64]Turn, error
 	turns := map[int64]Turn{}
 	var id int64
 	var turn Turn
-	if _, err := pgx.ForEachRow(rows, []any{&id, &turn.Stands, &turn.Yields}, func() error { turns[id] = turn; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &turn.State, &turn.Yields}, func() error { turns[id] = turn; return nil }); err != nil {
 		return nil, fmt.Errorf("look whose turn it is: %w", err)
 	}
 	return turns, nil

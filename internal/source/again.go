@@ -82,5 +82,8 @@ func (s *second) bad(r record) error {
 	if s.skip == nil {
 		return nil
 	}
+	for i := range r.faults {
+		r.faults[i].numbered = s.csv.numbered()
+	}
 	return s.skip(BadRow{Number: r.row.Number, Line: r.row.Line, Cells: r.cells, Faults: r.faults})
 }

@@ -18,6 +18,7 @@ const (
 // checker turns the cells of one record after another into rows.
 type checker struct {
 	source  string
+	result  *Result // nil: the source is a file
 	options *options
 	layout  *layout
 	decoded bool // the text was decoded: U+FFFD stands where that failed
@@ -34,8 +35,8 @@ type checker struct {
 // maxChecked bounds the memory for configuration ids; a tenant has hundreds.
 const maxChecked = 10_000
 
-func newChecker(source string, o *options, l *layout, decoded bool) *checker {
-	k := &checker{source: source, options: o, layout: l, decoded: decoded, route: o.route, checked: map[string]struct{}{}}
+func newChecker(cfg *CSVConfig, o *options, l *layout, decoded bool) *checker {
+	k := &checker{source: cfg.Name, result: cfg.Result, options: o, layout: l, decoded: decoded, route: o.route, checked: map[string]struct{}{}}
 	k.row.Update.Target.Tenant = o.tenant
 	if len(l.others) > 0 {
 		k.other = make([]string, len(l.others))
@@ -53,7 +54,7 @@ func (k *checker) check(number int32, line int64, cells []string) (*userstatus.R
 		return &k.row, k.faults
 	}
 	if !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }) {
-		k.add(Fault{Problem: "has only empty cells", Right: "remove the line"})
+		k.add(Fault{Problem: "has only empty cells", Right: k.remove()})
 		return &k.row, k.faults
 	}
 	k.text(cells)
@@ -65,8 +66,12 @@ func (k *checker) check(number int32, line int64, cells []string) (*userstatus.R
 	return &k.row, k.faults
 }
 
-// add notes a fault, but only the first of a cell: the second would mostly be a consequence of it.
+// add notes a fault, but only the first of a cell: the second would mostly be a consequence of it. So would be those of every
+// cell in a column of the wrong type.
 func (k *checker) add(f Fault) {
+	if f.Column > 0 && k.layout.unfit[f.Column-1] {
+		return
+	}
 	if f.Column > 0 && slices.ContainsFunc(k.faults, func(g Fault) bool { return g.Column == f.Column }) {
 		return
 	}
@@ -98,7 +103,7 @@ func (k *checker) refuse(f field, err error) {
 // text checks that every cell, those that nothing is read from included, can be stored.
 func (k *checker) text(cells []string) {
 	for i, cell := range cells {
-		problem, right, spreads := "", saveAsUTF8, true
+		problem, right, spreads := "", k.readable(), true
 		switch {
 		case !utf8.ValidString(cell):
 			problem = notUTF8
@@ -201,7 +206,11 @@ func (k *checker) wanted(cells []string) {
 	*w = k.options.wanted
 	right := true
 	for _, f := range k.layout.properties {
-		if err := k.options.setProperty(w, f.property(), cells[k.layout.columns[f]]); err != nil {
+		text, err := k.value(f, cells)
+		if err == nil {
+			err = k.options.setProperty(w, f.property(), text)
+		}
+		if err != nil {
 			k.refuse(f, err)
 			right = false
 		}
@@ -210,6 +219,30 @@ func (k *checker) wanted(cells []string) {
 	if right && k.layout.asks && w.Asks() == 0 {
 		k.add(Fault{Problem: "asks for nothing", Right: "fill in at least one of " + k.propertyNames() + ", or remove the row"})
 	}
+}
+
+// value returns the cell of a property. A date and time that came from a database without a zone gets the one that was said.
+func (k *checker) value(f field, cells []string) (string, error) {
+	column := k.layout.columns[f]
+	text := cells[column]
+	if r := k.result; f == lastReportedField && r != nil && r.zone != nil && r.columns[column].kind == localKind && text != "" {
+		return inZone(text, r.zone)
+	}
+	return text, nil
+}
+
+func (k *checker) remove() string {
+	if k.result != nil {
+		return "leave such rows out of the query"
+	}
+	return "remove the line"
+}
+
+func (k *checker) readable() string {
+	if k.result != nil {
+		return "the database has bytes there that are no text; convert them in the query"
+	}
+	return saveAsUTF8
 }
 
 func (k *checker) propertyNames() string {

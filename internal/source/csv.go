@@ -14,10 +14,11 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// CSVConfig says where a CSV source is and how it is to be read.
+// CSVConfig says where a table is, a CSV file or what a query returned, and how it is to be read.
 type CSVConfig struct {
 	Name            string                        // how faults call it: the path as given, or "standard input"
 	Open            func() (io.ReadCloser, error) // called once for each reading; every time from the beginning
+	Result          *Result                       // instead of Name, Open and Delimiter: the rows are those of a query
 	Tenant          uuid.UUID
 	Delimiter       rune              // 0: found out among , ; tab and |
 	Map             map[string]string // the column's name in the source -> what it is read as
@@ -43,6 +44,9 @@ type CSV struct {
 
 // NewCSV checks the config; the error joins all its faults. Nothing is opened yet.
 func NewCSV(cfg CSVConfig) (*CSV, error) {
+	if r := cfg.Result; r != nil {
+		cfg.Name, cfg.Open, cfg.Delimiter = r.name, r.open, resultDelimiter
+	}
 	var faults []error
 	if cfg.Name == "" {
 		faults = append(faults, errors.New("the source has no name"))
@@ -63,7 +67,7 @@ func NewCSV(cfg CSVConfig) (*CSV, error) {
 // Check reads the source for the first time: it validates every row and takes the digests. The error is *Faults with
 // all faults of all rows, or one of reading.
 func (c *CSV) Check(ctx context.Context) (_ *Summary, err error) {
-	faults, good := &Faults{Source: c.cfg.Name}, NewTally()
+	faults, good := &Faults{Source: c.cfg.Name, numbered: c.numbered()}, NewTally()
 	targets := &duplicates{dir: c.cfg.TempDir}
 	defer alsoClose(&err, targets.close)
 	counter := newCounter(good, targets)
@@ -118,6 +122,9 @@ func (c *CSV) judgeDuplicates(ctx context.Context, targets *duplicates, sum *Sum
 	return err
 }
 
+// numbered reports whether rows are found by their number: a query's result has no lines.
+func (c *CSV) numbered() bool { return c.cfg.Result != nil }
+
 func (c *CSV) tooManyRepeated() Fault {
 	return Fault{
 		Source: c.cfg.Name, Problem: "repeats more targets than can be skipped", spreads: true,
@@ -126,9 +133,13 @@ func (c *CSV) tooManyRepeated() Fault {
 }
 
 func (c *CSV) duplicate(line, first int64) Fault {
+	place := "line"
+	if c.numbered() {
+		place = "row"
+	}
 	return Fault{
-		Source: c.cfg.Name, Line: line, Problem: "addresses the same status as an earlier row",
-		Right: fmt.Sprintf("line %d does; remove one, or let the later one win with --on-duplicate last", first),
+		Source: c.cfg.Name, Line: line, Problem: "addresses the same status as an earlier row", numbered: c.numbered(),
+		Right: fmt.Sprintf("%s %d does; remove one, or let the later one win with --on-duplicate last", place, first),
 	}
 }
 

@@ -22,8 +22,9 @@ type Faults struct {
 	Total  int
 	Rows   int // rows with at least one fault
 
-	rest    map[string]int // by Problem
-	spreads bool           // at least one of them is no matter of a single row
+	rest     map[string]int // by Problem
+	spreads  bool           // at least one of them is no matter of a single row
+	numbered bool           // they are those of a query's result
 }
 
 // add takes in the faults of one row, or of the header when row is 0.
@@ -34,6 +35,7 @@ func (f *Faults) add(row int32, faults ...Fault) {
 	for _, fault := range faults {
 		f.Total++
 		f.spreads = f.spreads || fault.spreads
+		fault.numbered = f.numbered
 		f.keep(fault)
 	}
 }

@@ -17,6 +17,7 @@ type layout struct {
 	fields  []field  // by column
 	columns []int    // by field; -1 when no column is read as it
 	others  []int    // the columns that Row.Other holds
+	unfit   []bool   // by column: its type is wrong for what it is read as
 
 	properties []field // the properties that come from columns
 	asks       bool    // a column or a constant gives at least one property
@@ -26,7 +27,7 @@ type layout struct {
 // newLayout reads the header. It returns a layout even when there are faults, so that the cells of the columns it
 // does know are checked in the same pass.
 func newLayout(o *options, header []string) (*layout, []Fault) {
-	l := &layout{header: slices.Clone(header), fields: make([]field, len(header)), columns: make([]int, len(fieldNames))}
+	l := &layout{header: slices.Clone(header), fields: make([]field, len(header)), unfit: make([]bool, len(header)), columns: make([]int, len(fieldNames))}
 	for f := range l.columns {
 		l.columns[f] = -1
 	}

@@ -8,12 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
+	"graphpatch/internal/postgres/pgtest"
 	"graphpatch/internal/userstatus"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var contoso = uuid.MustParse("11111111-2222-3333-4444-555555555555")
 

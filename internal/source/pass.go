@@ -77,7 +77,11 @@ func (p *pass) readHeader() error {
 	}
 	p.heading = string(p.records.text)
 	l, faults := newLayout(p.csv.options, cells)
-	p.checker = newChecker(p.csv.cfg.Name, p.csv.options, l, p.records.encoding.wide)
+	if r := p.csv.cfg.Result; r != nil {
+		faults = append(faults, l.misfits(r)...)
+		line = 0
+	}
+	p.checker = newChecker(&p.csv.cfg, p.csv.options, l, p.records.encoding.wide)
 	if len(faults) == 0 {
 		return nil
 	}
@@ -101,7 +105,7 @@ func (p *pass) rows() error {
 		cells, line, fault, err := p.records.read()
 		switch {
 		case errors.Is(err, io.EOF) && p.number == 0:
-			return p.refuse(Fault{Problem: "has no rows", Right: "there is nothing after the header"})
+			return p.refuse(p.noRows())
 		case errors.Is(err, io.EOF):
 			p.tail = string(p.records.text)
 			return nil
@@ -111,10 +115,20 @@ func (p *pass) rows() error {
 			return p.refuse(Fault{Line: line, Problem: "is beyond the last row that can be counted", Right: fmt.Sprintf("split the source: %d rows at most", p.csv.maxRows)})
 		}
 		p.number++
+		if p.csv.numbered() {
+			line = int64(p.number)
+		}
 		if err := p.row(cells, line, fault); err != nil {
 			return err
 		}
 	}
+}
+
+func (p *pass) noRows() Fault {
+	if p.csv.numbered() {
+		return Fault{Problem: "has no rows", Right: "the query found nothing"}
+	}
+	return Fault{Problem: "has no rows", Right: "there is nothing after the header"}
 }
 
 func (p *pass) row(cells []string, line int64, broken *Fault) error {
@@ -134,7 +148,7 @@ func (p *pass) row(cells []string, line int64, broken *Fault) error {
 
 func (p *pass) summary() *Summary {
 	r := p.records
-	s := &Summary{Lines: r.meter.lines(), Bytes: r.raw.bytes, Encoding: r.encoding.name, Delimiter: r.delimiter}
+	s := &Summary{Numbered: p.csv.numbered(), Lines: r.meter.lines(), Bytes: r.raw.bytes, Encoding: r.encoding.name, Delimiter: r.delimiter}
 	r.raw.hash.Sum(s.SHA256[:0])
 	if p.checker == nil {
 		return s

@@ -33,18 +33,20 @@ func openRecords(ctx context.Context, cfg *CSVConfig, o *options) (*records, err
 		return nil, err
 	}
 	r := &records{name: cfg.Name, closer: file, raw: newRawReader(ctx, file), delimiter: cfg.Delimiter, next: 1}
-	if err := r.begin(o); err != nil {
+	if err := r.begin(cfg, o); err != nil {
 		return nil, errors.Join(r.failure(err), file.Close())
 	}
 	return r, nil
 }
 
-func (r *records) begin(o *options) error {
-	text, e, err := decode(bufio.NewReaderSize(r.raw, 1<<16))
-	if err != nil {
-		return err
+func (r *records) begin(cfg *CSVConfig, o *options) (err error) {
+	text := io.Reader(r.raw)
+	r.encoding = utf8Plain
+	if cfg.Result == nil { // whose encoding is known, whatever its bytes look like
+		if text, r.encoding, err = decode(bufio.NewReaderSize(r.raw, 1<<16)); err != nil {
+			return err
+		}
 	}
-	r.encoding = e
 	r.meter = &meter{r: text, limit: MaxRecord}
 	buffered := bufio.NewReaderSize(r.meter, bufferSize)
 	if r.delimiter == 0 {

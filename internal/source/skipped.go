@@ -18,10 +18,11 @@ type BadRow struct {
 }
 
 // SkippedWriter writes skipped rows as a CSV of their own, which can be corrected and enqueued: the source's columns
-// and delimiter, in UTF-8, and two columns more, line and fault.
+// and delimiter, in UTF-8, and two columns more: line, or row of a query's result, and fault.
 type SkippedWriter struct {
 	csv    *csv.Writer
 	header []string
+	place  string // what the number of a row counts
 	record []string
 	rows   int
 }
@@ -29,8 +30,11 @@ type SkippedWriter struct {
 // NewSkippedWriter returns a writer for the rows skipped of the source that sum is about. The header is written with
 // the first row.
 func NewSkippedWriter(w io.Writer, sum *Summary) *SkippedWriter {
-	s := &SkippedWriter{csv: csv.NewWriter(w), header: sum.Header}
+	s := &SkippedWriter{csv: csv.NewWriter(w), header: sum.Header, place: "line"}
 	s.csv.Comma = sum.Delimiter
+	if sum.Numbered {
+		s.place = "row"
+	}
 	return s
 }
 
@@ -38,7 +42,7 @@ func NewSkippedWriter(w io.Writer, sum *Summary) *SkippedWriter {
 // after the fault, so that none is lost and line and fault stand in their columns.
 func (s *SkippedWriter) Write(b BadRow) error {
 	if s.rows == 0 {
-		header := append(slices.Clone(s.header), FreeName("line", s.header), FreeName("fault", s.header))
+		header := append(slices.Clone(s.header), FreeName(s.place, s.header), FreeName("fault", s.header))
 		if err := s.csv.Write(header); err != nil {
 			return err
 		}

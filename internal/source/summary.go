@@ -13,6 +13,8 @@ type Summary struct {
 	Skipped    int // bad ones that are left out; only with SkipInvalid
 	Duplicates int // rows that repeat an earlier row's target: skipped, or kept with AllowDuplicates
 
+	Numbered bool // the rows are a query's, and are found by their number instead of a line
+
 	Lines       int64
 	Bytes       int64
 	SHA256      [32]byte // of the bytes

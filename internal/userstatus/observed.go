@@ -156,20 +156,49 @@ func differs[W, O any](p Properties, want Value[W], is Value[O], same func(W, O)
 	return 0
 }
 
+// Since returns the properties among some that Graph does not show as it showed them before, compared as Differs does.
+func (o Observed) Since(before Observed, among Properties) Properties {
+	return among & (changed(UserDisplayName, before.UserDisplayName, o.UserDisplayName, equal) |
+		changed(DevicesCount, before.DevicesCount, o.DevicesCount, equal) |
+		changed(Status, before.Status, o.Status, equal) |
+		changed(LastReportedDateTime, before.LastReported, o.LastReported, sameTime) |
+		changed(UserPrincipalName, before.UserPrincipalName, o.UserPrincipalName, equal))
+}
+
+func changed[T any](p Properties, before, is Value[T], same func(a, b T) bool) Properties {
+	if before.Absent() != is.Absent() || before.IsNull() != is.IsNull() || !is.Absent() && !is.IsNull() && !same(before.v, is.v) {
+		return p
+	}
+	return 0
+}
+
+// sameTime compares instants; what is none is compared as text.
+func sameTime(before, is string) bool {
+	at, err := ParseDateTime(before)
+	return before == is || err == nil && sameInstant(at, is)
+}
+
 // Describe tells a person how what Graph shows differs: status is "unknown", not "compliant".
 func (w Wanted) Describe(differ Properties, o Observed) string {
 	var all []string
-	tell := func(p Properties, is, want string) {
+	w.Compare(differ, o, func(property, is, want string) {
+		all = append(all, fmt.Sprintf("%s is %s, not %s", property, is, want))
+	})
+	return strings.Join(all, "; ")
+}
+
+// Compare tells of each property in differ what Graph shows and what is wanted, as a person reads it.
+func (w Wanted) Compare(differ Properties, o Observed, tell func(property, is, want string)) {
+	one := func(p Properties, is, want string) {
 		if differ&p != 0 {
-			all = append(all, fmt.Sprintf("%s is %s, not %s", p, is, want))
+			tell(p.String(), is, want)
 		}
 	}
-	tell(UserDisplayName, show(o.UserDisplayName), show(w.UserDisplayName))
-	tell(DevicesCount, show(o.DevicesCount), show(w.DevicesCount))
-	tell(Status, show(o.Status), show(w.Status))
-	tell(LastReportedDateTime, show(o.LastReported), show(w.LastReportedDateTime))
-	tell(UserPrincipalName, show(o.UserPrincipalName), show(w.UserPrincipalName))
-	return strings.Join(all, "; ")
+	one(UserDisplayName, show(o.UserDisplayName), show(w.UserDisplayName))
+	one(DevicesCount, show(o.DevicesCount), show(w.DevicesCount))
+	one(Status, show(o.Status), show(w.Status))
+	one(LastReportedDateTime, show(o.LastReported), show(w.LastReportedDateTime))
+	one(UserPrincipalName, show(o.UserPrincipalName), show(w.UserPrincipalName))
 }
 
 func show[T any](v Value[T]) string {

@@ -69,6 +69,29 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
+func TestSince(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		before, now, want string
+	}{
+		{`{"status":"error"}`, `{"status":"error","devicesCount":1}`, "devicesCount"},
+		{`{"userDisplayName":null}`, `{"userDisplayName":""}`, "userDisplayName"},
+		{`{"userPrincipalName":null}`, `{"userPrincipalName":null}`, ""},
+		{`{"lastReportedDateTime":"2026-11-23T08:15:00Z"}`, `{"lastReportedDateTime":"2026-11-23T09:15:00.0000000+01:00"}`, ""},
+		{`{"lastReportedDateTime":"2026-11-23T08:15:00Z"}`, `{"lastReportedDateTime":"2026-11-23T08:15:01Z"}`, "lastReportedDateTime"},
+		{`{"lastReportedDateTime":"some day"}`, `{"lastReportedDateTime":"some day"}`, ""},
+		{`{"status":"error","devicesCount":1}`, `{"status":"Error","devicesCount":2}`, "devicesCount, status"},
+	} {
+		before, now := observed(t, test.before), observed(t, test.now)
+		if got := now.Since(before, userstatus.AllProperties); got.String() != test.want {
+			t.Errorf("%s → %s: got %s", test.before, test.now, got)
+		}
+		if now.Since(before, 0) != 0 {
+			t.Errorf("%s → %s: nothing was asked about", test.before, test.now)
+		}
+	}
+}
+
 // Microsoft's example of an answer.
 func TestObservedOfTheExample(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,5 @@
 -- Runs that send rows of an earlier run again, or take back what it did. Both runs say so: the new one in its column, the earlier one by an event.
 
-ALTER TABLE run DROP CONSTRAINT run_kind_check;
-ALTER TABLE run ADD CONSTRAINT run_kind_check CHECK (kind IN ('csv', 'replay', 'revert'));
 ALTER TABLE run ADD COLUMN origin bigint;
 ALTER TABLE run ADD CONSTRAINT run_origin_check CHECK ((origin IS NOT NULL) = (kind IN ('replay', 'revert')));
 COMMENT ON COLUMN run.origin IS 'The run whose rows this one sends again or takes back; NULL for one of another source. Not a foreign key: a run outlives the months of its origin.';

@@ -1,0 +1,159 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+)
+
+// followed is what a follower was shown, as "row outcome".
+type followed struct {
+	shown chan string
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func follow(t *testing.T, a *Audit, f EventFilter) *followed {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	w := &followed{make(chan string, 10_000), stop, make(chan error, 1)}
+	go func() {
+		w.ended <- a.Follow(ctx, f, time.Millisecond, func(events []Event) error {
+			for _, e := range events {
+				w.shown <- fmt.Sprintf("%d %s", e.Row, e.Outcome)
+			}
+			return nil
+		})
+	}()
+	t.Cleanup(w.stop)
+	return w
+}
+
+// next waits for so many events.
+func (w *followed) next(t *testing.T, n int) (events []string) {
+	t.Helper()
+	for range n {
+		select {
+		case e := <-w.shown:
+			events = append(events, e)
+		case err := <-w.ended:
+			t.Fatalf("ended after %v: %v", events, err)
+		case <-time.After(time.Minute):
+			t.Fatalf("only %v were shown", events)
+		}
+	}
+	return events
+}
+
+// end stops the follower, who must not have more to say.
+func (w *followed) end(t *testing.T) {
+	t.Helper()
+	w.stop()
+	if err := <-w.ended; err != nil {
+		t.Error(err)
+	}
+	close(w.shown)
+	for e := range w.shown {
+		t.Errorf("was also shown: %s", e)
+	}
+}
+
+// late is a transaction that has recorded an event and does not commit it yet.
+func (w *world) late(run int64, row int) pgx.Tx {
+	w.t.Helper()
+	tx, err := w.pool.Begin(w.t.Context())
+	w.must(err)
+	w.t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(w.t.Context())) })
+	_, err = tx.Exec(w.t.Context(), `SELECT pg_current_xact_id()`)
+	w.must(err)
+	_, err = tx.Exec(w.t.Context(), `INSERT INTO audit_event (run, row, outcome) VALUES ($1, $2, 'unknown')`, run, row)
+	w.must(err)
+	return tx
+}
+
+// What was recorded first and committed last is shown, once, however much was shown and forgotten in between; what does not
+// match is not.
+func TestFollow(t *testing.T) {
+	w := newWorld(t)
+	w.audit.slack = 0
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""}, update{configuration, "s2", ""})
+	w.exec(`INSERT INTO audit_event (run, row, outcome) VALUES ($1, 1, 'throttled'), ($1, 1, 'transient'), ($1, 1, 'observed')`, run)
+	before := w.late(run, 2)
+	f := follow(t, w.audit, EventFilter{Run: run, Limit: 2, Outcomes: []string{"transient", "observed", "unknown"}})
+	if diff := cmp.Diff(f.next(t, 2), []string{"1 transient", "1 observed"}); diff != "" {
+		t.Errorf("the last ones (-got +want):\n%s", diff)
+	}
+	w.must(before.Commit(t.Context()))
+	if diff := cmp.Diff(f.next(t, 1), []string{"2 unknown"}); diff != "" {
+		t.Errorf("recorded before (-got +want):\n%s", diff)
+	}
+	slow := w.late(run, 1)
+	for range 20 {
+		w.exec(`INSERT INTO audit_event (run, row, outcome) VALUES ($1, 1, 'transient'), ($1, 1, 'throttled')`, run)
+		f.next(t, 1)
+	}
+	w.must(slow.Commit(t.Context()))
+	if diff := cmp.Diff(f.next(t, 1), []string{"1 unknown"}); diff != "" {
+		t.Errorf("committed last (-got +want):\n%s", diff)
+	}
+	w.exec(`INSERT INTO audit_event (run, row, outcome) VALUES ($1, 2, 'transient')`, run)
+	f.next(t, 1)
+	f.end(t)
+}
+
+// Under load from many sides, whose transactions overlap, each event is shown exactly once.
+func TestFollowUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	w.audit.slack = 0
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""})
+	f := follow(t, w.audit, EventFilter{Run: run, Limit: 1})
+	f.next(t, 1) // enqueued
+	const writers, rounds, most = 3, 40, 4
+	var all sync.WaitGroup
+	for n := range writers {
+		all.Go(func() {
+			for i := range rounds {
+				err := pgx.BeginFunc(t.Context(), w.pool, func(tx pgx.Tx) error {
+					if _, err := tx.Exec(t.Context(), `SELECT pg_current_xact_id()`); err != nil {
+						return err
+					}
+					for k := range most {
+						if _, err := tx.Exec(t.Context(), `INSERT INTO audit_event (run, row, outcome) VALUES ($1, $2, 'unknown')`, run, 1+n+writers*(most*i+k)); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	got := f.next(t, writers*rounds*most)
+	all.Wait()
+	var want []string
+	for row := range writers * rounds * most {
+		want = append(want, fmt.Sprintf("%d unknown", row+1))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("-got +want:\n%s", diff)
+	}
+	f.end(t)
+}
+
+func TestFollowNoRun(t *testing.T) {
+	w := newWorld(t)
+	f := follow(t, w.audit, EventFilter{Run: 202611000099, Limit: 1})
+	if err := <-f.ended; err == nil || err.Error() != "run 202611000099: no such run" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,125 @@
+package jobs
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"graphpatch/internal/graph"
+	"graphpatch/internal/ledger"
+)
+
+const (
+	// planBatch is how many rows are read before what they showed is written down.
+	planBatch = 100
+	// planFlying bounds how many of them are read at once.
+	planFlying = 50
+	// absentBatch is how many rows are written down at once for which nothing is read.
+	absentBatch = 1000
+)
+
+// readRows reads the next rows one by one.
+func (b *planBox) readRows(ctx context.Context) error {
+	p := b.part
+	rows, err := b.w.ledger.Unread(ctx, p, planBatch)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		p.Unread += max(0, p.Left()) // their reads failed too often
+		p.Done = true
+		return b.write(ctx, nil, nil)
+	}
+	readings := b.readEach(ctx, rows)
+	var events []ledger.Event
+	behind := false // of a row that is to be read again
+	for i := range rows {
+		r := readings[i]
+		settled := false
+		if r.Sent {
+			event := readingOf(ledger.Claim{Wish: ledger.Wish{Row: &rows[i].OpenRow}}, b.run.ID, r.ClientRequestID, r.Exchange)
+			event, settled = b.weighRead(ctx, &rows[i], r, event)
+			events = append(events, b.w.bodies.of(event, rows[i].Wanted))
+		}
+		if behind = behind || !settled; !behind {
+			p.Swept = rows[i].Row
+		}
+	}
+	if p.Done = p.Left() <= 0; behind {
+		b.pause = busyWait
+	}
+	return b.write(ctx, nil, events)
+}
+
+// weighRead decides what the read of one row says; ok is false when it is to be read again.
+func (b *planBox) weighRead(ctx context.Context, row *ledger.PlannedRow, r reading, event ledger.Event) (decided ledger.Event, ok bool) {
+	switch {
+	case r.known:
+		return b.found(row, &r.present, event), true
+	case b.stopped(ctx, r.Exchange):
+		event.Outcome = "refused" // it is about all of them
+		return event, false
+	case r.Status == http.StatusNotFound:
+		b.part.Missing++
+		if b.run.Options.SkipMissing && !row.Contested {
+			event.Settles = "missing"
+		}
+		return event, true
+	case r.Outcome() == graph.Rejected:
+		b.part.Unread++
+		return event, true
+	case r.Outcome() == graph.Applied:
+		event.Outcome = string(graph.Transient) // a 200 that shows no status
+	}
+	return event, false
+}
+
+// readEach reads each row in a slot of its own, as far as there are slots; others get the zero reading.
+func (b *planBox) readEach(ctx context.Context, rows []ledger.PlannedRow) []reading {
+	readings := make([]reading, len(rows))
+	limited, cancel := context.WithDeadline(ctx, b.ends)
+	defer cancel()
+	places := make(chan struct{}, planFlying)
+	var all sync.WaitGroup
+	for i := range rows {
+		places <- struct{}{}
+		slot, ok := b.readSlot(limited, b.halted)
+		if !ok {
+			break
+		}
+		all.Go(func() {
+			readings[i] = b.show(ctx, rows[i].Target, slot, uuid.New())
+			<-places
+		})
+	}
+	all.Wait()
+	return readings
+}
+
+// absent ends a part whose list Graph does not have: none of its statuses can be there.
+func (b *planBox) absent(ctx context.Context) error {
+	p := b.part
+	if !b.run.Options.SkipMissing {
+		p.Missing, p.Done = p.Missing+p.Left(), true
+		return b.write(ctx, nil, nil)
+	}
+	rows, err := b.w.ledger.Unread(ctx, p, absentBatch)
+	if err != nil {
+		return err
+	}
+	events := make([]ledger.Event, len(rows))
+	for i := range rows {
+		events[i] = ledger.Event{
+			Run: b.run.ID, Row: rows[i].Row, Key: rows[i].Key, ID: uuid.New(), Outcome: "observed", Settles: "missing", Spared: true,
+			Error: "Graph has no list of statuses for configuration " + p.Collection.ConfigurationID,
+		}
+		p.Swept = rows[i].Row
+	}
+	p.Missing += len(rows)
+	if p.Done = len(rows) == 0 || p.Left() <= 0; p.Done {
+		p.Unread += max(0, p.Left())
+	}
+	return b.write(ctx, nil, events)
+}
