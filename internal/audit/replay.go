@@ -46,7 +46,7 @@ func ParseReplayOutcome(s string) (string, error) {
 type StillOpenError struct{ Run int64 }
 
 func (e *StillOpenError) Error() string {
-	return fmt.Sprintf("run %d is running and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run)
+	return fmt.Sprintf("run %d is at work and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run)
 }
 
 // Replay is a run whose rows are to be sent again, of one instant: reading it twice gives the same. It holds a connection
@@ -72,6 +72,8 @@ type Replayed struct {
 	Dropped  userstatus.Properties
 	LaterRun int64
 	LaterRow int
+
+	Erased bool // a person's values were removed from the row, so that nothing of it can be sent
 }
 
 // LeftOut reports whether nothing of the row is to be sent.
@@ -101,7 +103,7 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 		return nil, noRun(f.Events.Run)
 	case err != nil:
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
-	case r.Origin.State == "running" && !f.settled():
+	case (r.Origin.State == "running" || r.Origin.State == "planning") && !f.settled():
 		return nil, &StillOpenError{f.Events.Run}
 	}
 	if !f.Force {
@@ -176,10 +178,14 @@ func (r *Replay) scan(rows pgx.Rows, more ...any) (row *Replayed, asked userstat
 	err = rows.Scan(append([]any{
 		&row.Origin, &row.Line, &t.Route, &t.ConfigurationID, &t.CertificateID, &t.StatusID, &wanted.Asks,
 		&wanted.UserDisplayName, &wanted.DevicesCount, &wanted.Status, &wanted.LastReportedDateTime, &wanted.UserPrincipalName,
-		&row.Other, &row.Expects, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow,
+		&row.Other, &row.Expects, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow, &row.Erased,
 	}, more...)...)
 	if err != nil {
 		return nil, asked, err
+	}
+	if row.Erased {
+		row.Dropped, row.LaterRun, row.LaterRow = 0, 0, 0
+		return row, asked, nil
 	}
 	if asked, err = wanted.Wanted(); err != nil {
 		return nil, asked, fmt.Errorf("row %d: %w", row.Origin, err)
