@@ -21,7 +21,8 @@ type batch struct {
 	name   string // the run's, unless --name gives another
 	from   string // how messages call the source
 	tenant uuid.UUID
-	origin int64 // the run whose rows these are, once more; 0: none
+	origin int64   // the run whose rows these are, once more; 0: none
+	known  []int64 // see ledger.NewRun
 
 	rows        int
 	skipped     int
@@ -82,10 +83,13 @@ func (o *runOptions) afterwards(ctx context.Context, streams cli.Streams, d desk
 func refused(from string, err error) error {
 	var duplicate *ledger.DuplicateError
 	var changed *source.ChangedError
+	var later *ledger.LaterError
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &duplicate):
 		return cli.Usage(fmt.Errorf("%s: %w: nothing was enqueued; to send it once more use --again", from, duplicate))
+	case errors.As(err, &later):
+		return cli.Usage(fmt.Errorf("%s: %w: nothing was enqueued; begin again, and it will be looked at", from, later))
 	case errors.As(err, &changed):
 		return cli.Usage(fmt.Errorf("%w. Nothing was enqueued", changed))
 	case errors.As(err, &server) && server.Severity == "ERROR":

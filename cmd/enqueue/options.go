@@ -80,7 +80,7 @@ func (o *runOptions) fixTenant(ctx context.Context, run int64, tenant uuid.UUID)
 func (o *runOptions) newRun(b *batch) ledger.NewRun {
 	n := ledger.NewRun{
 		Kind: b.kind, Name: o.Name, Actor: o.Actor.Name(), Tenant: b.tenant, Priority: o.Priority, Hold: o.Hold && !o.Plan, Blind: o.Blind, PlanHold: o.Plan,
-		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin,
+		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin, Known: b.known,
 	}
 	n.Options.Recheck, n.Options.SkipMissing = o.Recheck, o.SkipMissing
 	if n.Name == "" {

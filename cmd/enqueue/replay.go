@@ -114,7 +114,7 @@ func (c *replayCommand) batch(ctx context.Context, replay *audit.Replay, filter 
 	}
 	b := &batch{
 		kind: "replay", name: "replay of " + strings.TrimPrefix(origin.Name, "replay of "), from: fmt.Sprintf("run %d", origin.ID),
-		tenant: origin.Tenant, origin: origin.ID, rows: s.sum.Rows, each: rowsOf(ctx, replay),
+		tenant: origin.Tenant, origin: origin.ID, known: replay.Known, rows: s.sum.Rows, each: rowsOf(ctx, replay),
 		// What was sent once may be sent once more, but not twice by mistake.
 		fingerprint: sha256.Sum256(fmt.Appendf(nil, "replay of %d: %x", origin.ID, s.sum.Fingerprint)),
 		options:     ledger.Options{Duplicates: hasDuplicates(origin)}, note: note, described: s.describeReplay(origin.ID, c.Force), leftOut: s.leftOut(),

@@ -85,7 +85,7 @@ func (c *revertCommand) Run(ctx context.Context, streams cli.Streams) (err error
 	c.Blind = true     // it reads each status by itself, just before its row is sent
 	b := &batch{
 		kind: "revert", name: "revert of " + origin.Name, from: fmt.Sprintf("run %d", origin.ID),
-		tenant: origin.Tenant, origin: origin.ID, rows: s.sum.Rows, each: revertedRows(ctx, revert),
+		tenant: origin.Tenant, origin: origin.ID, known: revert.Known(), rows: s.sum.Rows, each: revertedRows(ctx, revert),
 		fingerprint: sha256.Sum256(fmt.Appendf(nil, "revert of %d: %x", origin.ID, s.sum.Fingerprint)),
 		note:        note, described: s.describeRevert(origin.ID), leftOut: s.leftOut(), kept: func() error { revert.Close(ctx); return nil },
 	}

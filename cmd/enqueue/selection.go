@@ -23,6 +23,7 @@ type selection struct {
 	outcomes map[string]int // rows to be sent, by how they ended
 	without  int            // rows of which nothing is sent
 	partly   int            // rows of which something is not
+	erased   int            // rows without values
 	later    []laterRow     // the first of both
 	examples []exampleRow   // the first rows to be sent
 }
@@ -35,6 +36,7 @@ type replayReport struct {
 	LeftOut  int            `json:"leftOut"`  // rows: later updates ask for all that they do
 	Partly   int            `json:"partly"`   // rows that are sent without what later updates ask for
 	Later    []laterRow     `json:"later"`    // those rows, up to a thousand
+	Erased   int            `json:"erased"`   // rows from which a person's values were removed: not sent either
 	First    []exampleRow   `json:"first"`    // rows that are sent, up to ten
 }
 
@@ -77,7 +79,10 @@ func newSelection() *selection {
 func selectRows(ctx context.Context, replay *audit.Replay) (*selection, error) {
 	s := newSelection()
 	err := replay.Each(ctx, func(r *audit.Replayed) error {
-		if r.Dropped != 0 {
+		switch {
+		case r.Erased:
+			s.erased++
+		case r.Dropped != 0:
 			s.addLater(r)
 		}
 		if !r.LeftOut() {
@@ -117,7 +122,7 @@ func originOf(row *userstatus.Row, origin int, last string) originRow {
 func (s *selection) describeReplay(origin int64, force bool) description {
 	d := s.describe()
 	d.Replay = &replayReport{
-		Origin: origin, Force: force, Outcomes: s.outcomes, LeftOut: s.without, Partly: s.partly, Later: s.later, First: s.examples,
+		Origin: origin, Force: force, Outcomes: s.outcomes, LeftOut: s.without, Partly: s.partly, Later: s.later, Erased: s.erased, First: s.examples,
 	}
 	return d
 }
@@ -135,10 +140,10 @@ func (s *selection) describe() description {
 
 // leftOut lists, for a person, what later updates keep from being sent.
 func (s *selection) leftOut() string {
-	if len(s.later) == 0 {
-		return ""
-	}
 	var text strings.Builder
+	if s.erased > 0 {
+		fmt.Fprintf(&text, "%s left out: a person's values were erased from them.\n", rowsVerb(s.erased, "is", "are"))
+	}
 	if s.without > 0 {
 		fmt.Fprintf(&text, "%s left out: later updates have reached the same status since, or are still to be sent. --force sends them all the same.\n",
 			rowsVerb(s.without, "is", "are"))

@@ -46,13 +46,14 @@ func ParseReplayOutcome(s string) (string, error) {
 type StillOpenError struct{ Run int64 }
 
 func (e *StillOpenError) Error() string {
-	return fmt.Sprintf("run %d is running and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run)
+	return fmt.Sprintf("run %d is at work and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run)
 }
 
 // Replay is a run whose rows are to be sent again, of one instant: reading it twice gives the same. It holds a connection
 // until it is closed.
 type Replay struct {
 	Origin Detail
+	Known  []int64 // the tenant's runs after Origin, in which later updates are looked for; nil with Force
 	filter ReplayFilter
 	others int // how many cells a row keeps beside what it asks for
 	tx     pgx.Tx
@@ -71,6 +72,8 @@ type Replayed struct {
 	Dropped  userstatus.Properties
 	LaterRun int64
 	LaterRow int
+
+	Erased bool // a person's values were removed from the row, so that nothing of it can be sent
 }
 
 // LeftOut reports whether nothing of the row is to be sent.
@@ -100,8 +103,14 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 		return nil, noRun(f.Events.Run)
 	case err != nil:
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
-	case r.Origin.State == "running" && !f.settled():
+	case (r.Origin.State == "running" || r.Origin.State == "planning") && !f.settled():
 		return nil, &StillOpenError{f.Events.Run}
+	}
+	if !f.Force {
+		err = tx.QueryRow(ctx, `SELECT coalesce(array_agg(id), '{}') FROM run WHERE tenant = $1 AND id > $2`, r.Origin.Tenant, r.Origin.ID).Scan(&r.Known)
+		if err != nil {
+			return nil, fmt.Errorf("look for runs after run %d: %w", r.Origin.ID, err)
+		}
 	}
 	var note struct{ OtherColumns []int }
 	if err := json.Unmarshal(r.Origin.Source, &note); err != nil {
@@ -169,10 +178,14 @@ func (r *Replay) scan(rows pgx.Rows, more ...any) (row *Replayed, asked userstat
 	err = rows.Scan(append([]any{
 		&row.Origin, &row.Line, &t.Route, &t.ConfigurationID, &t.CertificateID, &t.StatusID, &wanted.Asks,
 		&wanted.UserDisplayName, &wanted.DevicesCount, &wanted.Status, &wanted.LastReportedDateTime, &wanted.UserPrincipalName,
-		&row.Other, &row.Expects, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow,
+		&row.Other, &row.Expects, &row.Last, &row.Dropped, &row.LaterRun, &row.LaterRow, &row.Erased,
 	}, more...)...)
 	if err != nil {
 		return nil, asked, err
+	}
+	if row.Erased {
+		row.Dropped, row.LaterRun, row.LaterRow = 0, 0, 0
+		return row, asked, nil
 	}
 	if asked, err = wanted.Wanted(); err != nil {
 		return nil, asked, fmt.Errorf("row %d: %w", row.Origin, err)

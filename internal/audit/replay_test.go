@@ -35,6 +35,9 @@ func (w *world) read(r *Replay) string {
 		if row.Dropped != 0 {
 			text += fmt.Sprintf(" without %s (%d.%d)", row.Dropped, row.LaterRun%1000, row.LaterRow)
 		}
+		if row.Erased {
+			text += " erased"
+		}
 		if row.LeftOut() {
 			text += " left out"
 		} else if sent++; row.Number != sent || row.Line != int64(row.Origin+1) {
@@ -255,5 +258,23 @@ func TestTheOriginIsTold(t *testing.T) {
 	last := d.History[len(d.History)-1]
 	if got, want := last.Outcome+" by "+*last.Actor+": "+*last.Reason, fmt.Sprintf("replayed by eve@desk: run %d sends 1 row again", id); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A row without its values asks for nothing, and not for null.
+func TestReplayOfErasedRows(t *testing.T) {
+	w := newWorld(t)
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", "ada@contoso.com"}, update{configuration, "s2", "eve@contoso.com"})
+	w.send(run, 1, "rejected", "rejected", 404, "")
+	w.send(run, 2, "applied", "applied", 204, "")
+	if _, err := w.ledger.Erase(t.Context(), "ada@contoso.com", "bob", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, force := range []bool{false, true} {
+		f := replayOf(run, "all")
+		f.Force = force
+		if got, want := w.replayed(f), "1 rejected erased left out, 2 applied"; got != want {
+			t.Errorf("force %t: got %s, want %s", force, got, want)
+		}
 	}
 }

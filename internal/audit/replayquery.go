@@ -62,7 +62,7 @@ func (r *Replay) query(columns, from, condition string) (sql string, args pgx.Na
 	return `
 		SELECT u.row, u.line, u.route, u.device_configuration_id, coalesce(u.certificate_id, ''), u.user_status_id, u.asks,
 		       u.user_display_name, u.devices_count, u.status, u.last_reported_date_time, u.user_principal_name, u.other,
-		       coalesce(u.expects, ''), ` + outcome + `, later.asks, later.run, later.row` + columns + `
+		       coalesce(u.expects, ''), ` + outcome + `, later.asks, later.run, later.row, u.erased IS NOT NULL` + columns + `
 		FROM status_update u` + event + `
 		CROSS JOIN LATERAL (` + later + `) later` + from + `
 		WHERE ` + where.sql() + `

@@ -42,6 +42,9 @@ func (a *Audit) OpenRevert(ctx context.Context, f EventFilter) (*Revert, error) 
 // Origin is the run.
 func (r *Revert) Origin() *Detail { return &r.replay.Origin }
 
+// Known are the tenant's runs after the origin, in which later updates are looked for.
+func (r *Revert) Known() []int64 { return r.replay.Known }
+
 // Close gives the connection back.
 func (r *Revert) Close(ctx context.Context) { r.replay.Close(ctx) }
 
@@ -96,6 +99,10 @@ func (r *Revert) scan(rows pgx.Rows) (*Reverted, error) {
 	if len(back.Other) > r.replay.others {
 		back.Other = back.Other[:r.replay.others] // without the record as it stood, which asks for other values
 	}
+	if row.Erased {
+		back.WhyNot = "a person's values were erased from it"
+		return back, nil
+	}
 	back.Update.Wanted, back.Expects, back.WhyNot = takeBack(asked, before, wrote)
 	if reached := back.Update.Wanted.Asks() & row.Dropped; reached != 0 {
 		back.LaterRun, back.LaterRow = row.LaterRun, row.LaterRow
@@ -121,6 +128,10 @@ func takeBack(asked userstatus.Wanted, before, wrote []byte) (back userstatus.Wa
 	}
 	if err := json.Unmarshal(wrote, &sent); err != nil {
 		return back, "", "what was sent for it cannot be read: " + err.Error()
+	}
+	if differ := asked.Only(sent.Shows()).Differs(sent); differ != 0 {
+		// Neither is what was seen before, then: with redacted bodies both have other words for names.
+		return back, "", "its " + differ.String() + " was not kept as it was sent"
 	}
 	back, err := was.Wanted(sent.Shows())
 	if err != nil {

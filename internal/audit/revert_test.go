@@ -68,9 +68,10 @@ func (w *world) patched(run int64, row, second int, outcome string, final bool, 
 func TestRevertChoosesWhatItCanTakeBack(t *testing.T) {
 	w := newWorld(t)
 	var updates []update
-	for i := range 14 {
+	for i := range 16 {
 		updates = append(updates, update{configuration, fmt.Sprintf("s%d", i+1), ""})
 	}
+	updates[14].upn = "ada@contoso.com"
 	run := w.enqueue(contoso, "users.csv", updates...)
 	const wrote = `{"devicesCount":1,"status":"compliant"}`
 	look := func(row, second int, body string) { w.event(run, row, second, "observed", "GET", 200, body) }
@@ -127,6 +128,11 @@ func TestRevertChoosesWhatItCanTakeBack(t *testing.T) {
 	w.patched(run, 13, 3, "applied", true, wrote)
 	look(14, 1, `{"devicesCount":`)
 	w.patched(run, 14, 3, "applied", true, wrote)
+	look(15, 1, `{"devicesCount":8,"userPrincipalName":"hmac:b"}`)
+	w.patched(run, 15, 3, "applied", true, `{"devicesCount":1,"userPrincipalName":"hmac:a"}`)
+	look(16, 1, `{"devicesCount":8}`)
+	w.patched(run, 16, 3, "applied", true, wrote)
+	w.rewrite(`UPDATE status_update SET devices_count = NULL, user_principal_name = NULL, erased = sha256('') WHERE run = $1 AND row = 16`, run)
 	later := w.enqueue(contoso, "later.csv", update{configuration, "s11", ""}, update{configuration, "s12", ""})
 	w.send(later, 1, "applied", "applied", 204, "")
 	w.send(later, 2, "rejected", "rejected", 404, "")
@@ -134,6 +140,9 @@ func TestRevertChoosesWhatItCanTakeBack(t *testing.T) {
 	says(12, `applied: {"devicesCount":8} expects {"devicesCount":1}`)
 	says(13, "applied: nobody looked at its values before")
 	says(14, "applied: what was seen of it before cannot be read: unexpected end of JSON input")
+
+	says(15, "applied: its userPrincipalName was not kept as it was sent")
+	says(16, "applied: a person's values were erased from it")
 
 	if _, err := w.audit.OpenRevert(t.Context(), EventFilter{Run: run}); !errors.As(err, new(*StillOpenError)) {
 		t.Errorf("a running run: got error %v", err)

@@ -152,6 +152,8 @@ func (m *managed) enqueueAsItsRole(owner string) (run string) {
 	m.ok("enqueue", "release", given)
 	m.ok("enqueue", "hold", given)
 	m.ok("enqueue", "cancel", given)
+	again := enqueued(m.kit, m.ok("enqueue", "replay", "--outcome=cancelled", "--hold", "--output=json", given))
+	m.ok("enqueue", "cancel", again)
 	return enqueued(m.kit, m.ok("enqueue", "csv", "--output=json", "--again", file))
 }
 

@@ -14,6 +14,11 @@ import (
 // Import writes a run and its rows in the caller's transaction: all in or none in. The caller adds the run's slices. The
 // rows are streamed, whatever their number. Partitions must be there (MakeMonths).
 func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.Row, error]) (count int32, err error) {
+	if n.Known != nil {
+		if err := onlyReplay(ctx, tx, n); err != nil {
+			return 0, err
+		}
+	}
 	// Held until the commit, for whoever drains: an import under way is work to come.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock_shared($1, hashtext($2))`, importLock, n.Tenant.String()); err != nil {
 		return 0, fmt.Errorf("announce the import: %w", err)
@@ -38,6 +43,11 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 	}
 	if n.Origin != 0 {
 		if err := tellOrigin(ctx, tx, n, int32(copied)); err != nil {
+			return 0, err
+		}
+	}
+	if n.Known != nil {
+		if err := nothingLater(ctx, tx, n); err != nil {
 			return 0, err
 		}
 	}

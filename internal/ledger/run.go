@@ -42,6 +42,9 @@ type NewRun struct {
 	Blind       bool  // its rows are sent without their statuses being read first
 	PlanHold    bool  // it is held when it is planned
 	Origin      int64 // the run whose rows are sent again or taken back; 0 for rows of another source
+	// Known are the tenant's runs after Origin in which later updates of the rows' targets were looked for. The import is refused
+	// when there is another that has some; nil: it is not.
+	Known []int64
 }
 
 // Options are what the user chose for the run and the work must know.
