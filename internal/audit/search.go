@@ -22,6 +22,12 @@ type search struct {
 
 func (a *Audit) search(ctx context.Context, tx pgx.Tx, f EventFilter) (*search, error) {
 	s := &search{EventFilter: f, tx: tx, reach: a.reach, fewRows: a.fewRows}
+	if f.RequestID != "" {
+		// Of two ids one is asked for, which takes two indexes at once.
+		if _, err := tx.Exec(ctx, `SET LOCAL enable_bitmapscan = on`); err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+	}
 	if f.Run != 0 {
 		if err := checkRun(ctx, tx, f.Run); err != nil {
 			return nil, err
@@ -56,12 +62,6 @@ const fewRows = 3000
 // page finds the first events of the order by the index that leads to them soonest, whatever the planner would guess: events
 // of one kind often lie together at the far end of the history, and a walk that expects them everywhere reads all of it.
 func (s *search) page(ctx context.Context) ([]Event, error) {
-	if s.RequestID == "" {
-		// Only two ids at once need it. Elsewhere it would read all of a run, or of a configuration, for the first of its rows.
-		if _, err := s.tx.Exec(ctx, `SET LOCAL enable_bitmapscan = off`); err != nil {
-			return nil, fmt.Errorf("read events: %w", err)
-		}
-	}
 	switch {
 	case s.onlyTime(), s.RequestID != "", s.Row != nil && s.Run != 0, s.rowsAreFew():
 		return s.read(ctx, s.whole())
@@ -113,10 +113,8 @@ func (s *search) ofManyRows(ctx context.Context) ([]Event, error) {
 	if n <= s.fewRows {
 		return s.read(ctx, s.rowsFirst())
 	}
-	if s.User.Text == "" && !s.User.Prefix {
-		if err := s.ofRuns(ctx, s.runsOfPlace()); err != nil || s.empty {
-			return nil, err
-		}
+	if err := s.ofRuns(ctx, s.runsOfRows()); err != nil || s.empty {
+		return nil, err
 	}
 	return s.read(ctx, s.whole())
 }
@@ -130,7 +128,7 @@ func (s *search) narrow(ctx context.Context) error {
 }
 
 // maxSpan is of how many runs it is worth asking when they were worked.
-const maxSpan = 100
+const maxSpan = 1000
 
 // ofRuns narrows the search to runs, and if they are few lets it begin with the first of their events.
 func (s *search) ofRuns(ctx context.Context, runs statement) error {
