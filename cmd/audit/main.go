@@ -24,6 +24,8 @@ type grammar struct {
 	Plan    planCommand    `cmd:"" help:"Write for each row of a run what Graph showed before it was sent, and what would be changed."`
 	Results resultsCommand `cmd:"" help:"Write the file that was enqueued, with what became of each row."`
 
+	Reconciliations reconciliationsCommand `cmd:"" help:"List what came of each firing of a reconciliation."`
+
 	Verify     verifyCommand     `cmd:"" help:"Tell whether all is as it was recorded, and what is not."`
 	Checkpoint checkpointCommand `cmd:"" help:"Write the digests that verify can be held against later."`
 

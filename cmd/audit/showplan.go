@@ -16,7 +16,7 @@ func planOf(d *shown, v view) string {
 		return ""
 	}
 	var s string
-	switch looked := p.Unchanged + p.Differ + p.Missing + p.Unread; {
+	switch looked := p.Unchanged + p.Differ + p.Missing + p.Unread + p.LeftAlone; {
 	case p.PlannedAt != nil:
 		s = "read " + v.time(*p.PlannedAt)
 	case d.State == "finished":
@@ -38,6 +38,9 @@ func planCounts(p *audit.Plan) string {
 	parts := []string{number(p.Unchanged) + " unchanged", number(p.Differ) + " to change"}
 	if p.Missing > 0 {
 		parts = append(parts, number(p.Missing)+" missing")
+	}
+	if p.LeftAlone > 0 {
+		parts = append(parts, number(p.LeftAlone)+" left alone")
 	}
 	if p.Unread > 0 {
 		parts = append(parts, number(p.Unread)+" could not be read")

@@ -22,9 +22,9 @@ func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	delimiter, err := parseDelimiter(c.Delimiter)
+	delimiter, err := cli.ParseDelimiter(c.Delimiter)
 	if err != nil {
-		return cli.Usage(err)
+		return cli.Usage(fmt.Errorf("--delimiter %w", err))
 	}
 	in, err := open(ctx, c.File, streams.In)
 	if err != nil {
@@ -35,22 +35,10 @@ func (c *csvCommand) Run(ctx context.Context, streams cli.Streams) error {
 		CSVConfig: source.CSVConfig{Name: in.name, Open: in.open, Delimiter: delimiter},
 		kind:      "csv",
 		name:      filepath.Base(in.name),
-		note:      func(n *tableNote) { n.File = in.name },
+		note:      func(n *source.Note) { n.File = in.name },
 		says: func(d *description) {
 			d.File = in.name
 			d.written = fmt.Sprintf("%s, delimiter %q, sha256 %.12s…", d.Encoding, d.Delimiter, d.SHA256)
 		},
 	})
-}
-
-func parseDelimiter(s string) (rune, error) {
-	switch s {
-	case "":
-		return 0, nil
-	case "tab", `\t`:
-		return '\t', nil
-	case ",", ";", "|", "\t":
-		return rune(s[0]), nil
-	}
-	return 0, fmt.Errorf("--delimiter %q: use one of , ; | tab", s)
 }

@@ -6,10 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 	_ "time/tzdata" // --time-zone means the same on a machine without a database of zones
 
@@ -73,7 +70,7 @@ func (c *sqlCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 		CSVConfig: source.CSVConfig{Name: query.Address.String(), Result: result},
 		kind:      "sql",
 		name:      c.runName(query.Address),
-		note:      func(n *tableNote) { n.Query = noteQuery(query, c.TimeZone) },
+		note:      func(n *source.Note) { n.Query = query.Note() },
 		says: func(d *description) {
 			d.Database, d.Query = query.Address.String(), digest(query.Text)
 			d.written = query.Address.Server + ", query sha256 " + d.Query[:12] + "…"
@@ -85,11 +82,11 @@ func (c *sqlCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 func (c *sqlCommand) config() (q source.QueryConfig, err error) {
 	q = source.QueryConfig{Text: c.Query, Parameters: c.Param, Timeout: c.QueryTimeout}
 	var faults []error
-	if q.Address, err = readAddress(c.Source); err != nil {
+	if q.Address, err = source.ReadAddress(c.Source); err != nil {
 		faults = append(faults, fmt.Errorf("--source: %w", err))
 	}
 	if c.QueryFile != "" {
-		if q.Text, err = readQuery(c.QueryFile); err != nil {
+		if q.Text, err = source.ReadQuery(c.QueryFile); err != nil {
 			faults = append(faults, fmt.Errorf("--query-file: %w", err))
 		}
 	}
@@ -99,52 +96,6 @@ func (c *sqlCommand) config() (q source.QueryConfig, err error) {
 		}
 	}
 	return q, errors.Join(faults...)
-}
-
-// readAddress finds a database's URL. One with a password is not taken from the command line, which every user of the
-// machine can read.
-func readAddress(place string) (*source.Address, error) {
-	if name, ok := strings.CutPrefix(place, "env:"); ok {
-		value, set := os.LookupEnv(name)
-		if !set || value == "" {
-			return nil, fmt.Errorf("the environment variable %q is not set", name)
-		}
-		return source.ParseAddress(value)
-	}
-	if path, ok := strings.CutPrefix(place, "file:"); ok {
-		text, err := readSmall(path, maxAddress)
-		if err != nil {
-			return nil, err
-		}
-		return source.ParseAddress(strings.TrimSpace(text))
-	}
-	if source.HasPassword(place) {
-		return nil, errors.New("a URL with a password would be seen by everybody on this machine: put it into a variable and write env:NAME, or into a file and write file:PATH")
-	}
-	return source.ParseAddress(place)
-}
-
-// maxAddress is more than any URL has.
-const maxAddress = 16 << 10
-
-// readQuery reads a query, without the byte order mark that editors of queries like to write.
-func readQuery(path string) (string, error) {
-	text, err := readSmall(path, source.MaxQuery)
-	return strings.TrimPrefix(text, "\ufeff"), err
-}
-
-// readSmall reads a file, but not without end: it may be another one than was meant.
-func readSmall(path string, most int64) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s is longer than %d bytes", path, most)
-	}
-	return string(text), err
 }
 
 func (c *sqlCommand) runName(a *source.Address) string {
@@ -161,25 +112,6 @@ func unasked(err error) error {
 		return cli.Usage(wrapped)
 	}
 	return wrapped
-}
-
-// queryNote is what a run keeps of the query it came from. What the parameters stood for is not in it: they are where
-// something personal or secret would be.
-type queryNote struct {
-	Server     string `json:"server"`
-	Host       string `json:"host"`
-	Database   string `json:"database"`
-	Text       string `json:"text"`
-	SHA256     string `json:"sha256"`
-	Parameters int    `json:"parameters,omitempty"` // how many
-	TimeZone   string `json:"timeZone,omitempty"`
-}
-
-func noteQuery(q source.QueryConfig, zone string) *queryNote {
-	return &queryNote{
-		Server: q.Address.Server, Host: q.Address.Host, Database: q.Address.Database,
-		Text: q.Text, SHA256: digest(q.Text), Parameters: len(q.Parameters), TimeZone: zone,
-	}
 }
 
 func digest(text string) string {

@@ -27,7 +27,7 @@ type table struct {
 	source.CSVConfig
 	kind string
 	name string // the run's
-	note func(*tableNote)
+	note func(*source.Note)
 	says func(*description)
 }
 
@@ -76,31 +76,8 @@ func check(ctx context.Context, csv *source.CSV, stderr io.Writer) (*source.Summ
 	return sum, nil
 }
 
-// tableNote is what a run keeps of the table it came from, so that it can be given back as it came.
-type tableNote struct {
-	File         string     `json:"file,omitempty"`
-	Query        *queryNote `json:"query,omitempty"`
-	SHA256       string     `json:"sha256"`
-	Bytes        int64      `json:"bytes"`
-	Encoding     string     `json:"encoding"`
-	Delimiter    string     `json:"delimiter"`
-	Header       []string   `json:"header"`
-	Columns      []string   `json:"columns"`
-	OtherColumns []int      `json:"otherColumns"`
-	Skipped      int        `json:"skipped,omitempty"`
-
-	Style source.Style `json:"style"`
-	// What the same rows need to be enqueued again, apart from the columns.
-	Set     map[string]string `json:"set,omitempty"`
-	EmptyAs string            `json:"emptyAs"`
-}
-
-func (t *tableOptions) note(sum *source.Summary, more func(*tableNote)) *tableNote {
-	n := &tableNote{
-		SHA256: fmt.Sprintf("%x", sum.SHA256), Bytes: sum.Bytes, Encoding: sum.Encoding, Delimiter: string(sum.Delimiter),
-		Header: sum.Header, Columns: sum.Columns, OtherColumns: sum.OtherColumns, Skipped: sum.Skipped,
-		Style: sum.Style, Set: t.Set, EmptyAs: t.EmptyAs,
-	}
+func (t *tableOptions) note(sum *source.Summary, more func(*source.Note)) *source.Note {
+	n := sum.Note(t.Set, t.EmptyAs)
 	more(n)
 	return n
 }

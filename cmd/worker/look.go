@@ -61,6 +61,9 @@ func (l *tenantLook) all(ctx context.Context, row *place) {
 	if l.configuration(ctx); l.client != nil && l.token(ctx) {
 		l.graph(ctx)
 	}
+	if l.client != nil {
+		l.reconciliations(ctx)
+	}
 	switch {
 	case row == nil:
 	case l.found.failed():
@@ -143,6 +146,20 @@ func (l *tenantLook) configuration(ctx context.Context) {
 	l.client, l.tenant, l.bodies = t.Client, t.ID, t.Bodies
 	l.found.ok(check, "%s, tenant %s, by %s, at most %s writes and %s reads",
 		t.Client.Base(), t.ID, t.Client.Token().Kind, l.served.WriteLimit, l.served.ReadLimit)
+}
+
+// reconciliations reads the sources, because the night is a bad time to find out that one is not there.
+func (l *tenantLook) reconciliations(ctx context.Context) {
+	for _, r := range l.served.Reconciliations {
+		check := l.named("reconciliation " + r.Name)
+		r.Tenant = l.tenant
+		rows, err := r.Look(ctx)
+		if err != nil {
+			l.found.fail(check, "", "%v", err)
+			continue
+		}
+		l.found.ok(check, "%d rows; the next firing is at %s", rows, r.Times.Next(time.Now()).Format("2006-01-02 15:04 MST"))
+	}
 }
 
 // sendingOne is how many connections a check needs.

@@ -93,6 +93,7 @@ func (c *runCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	books := ledger.New(pools.Ledger, name)
 	worker, err := jobs.NewWorker(jobs.WorkerConfig{
 		Name: name, Tenants: tenants, Attempts: c.Attempts, OwnsTables: owns, KeepMonths: kept, Pool: pools.Main, Ledger: books, Log: log,
+		Reconciliations: tenants.Reconciliations(served),
 	})
 	if err != nil {
 		return err

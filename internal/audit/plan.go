@@ -21,6 +21,7 @@ type Plan struct {
 	Differ    int        `json:"differ"`    // to be sent
 	Missing   int        `json:"missing"`   // Graph has no such status
 	Unread    int        `json:"unread"`    // they could not be read
+	LeftAlone int        `json:"leftAlone"` // they drift back however often they are corrected
 
 	Changes      []PlanChange `json:"changes"`      // by configuration and property, those of the most rows first
 	OtherChanges int          `json:"otherChanges"` // of fewer rows, that are not among Changes
@@ -55,11 +56,11 @@ func readPlan(ctx context.Context, tx pgx.Tx, run int64) (*Plan, error) {
 	var p Plan
 	err := tx.QueryRow(ctx, `
 		SELECT count(*), count(*) FILTER (WHERE p.done_at IS NULL), min(p.begun_at), min(r.planned_at), sum(p.rows),
-		       sum(p.unchanged), sum(p.differ), sum(p.missing), sum(p.unread),
+		       sum(p.unchanged), sum(p.differ), sum(p.missing), sum(p.unread), sum(p.left_alone),
 		       coalesce((array_agg(p.warning ORDER BY p.part) FILTER (WHERE p.warning IS NOT NULL))[:$2], '{}')
 		FROM plan p JOIN run r ON r.id = p.run
 		WHERE p.run = $1 HAVING count(*) > 0`, run, maxPlanWarnings).
-		Scan(&p.Parts, &p.Open, &p.BegunAt, &p.PlannedAt, &p.Rows, &p.Unchanged, &p.Differ, &p.Missing, &p.Unread, &p.Warnings)
+		Scan(&p.Parts, &p.Open, &p.BegunAt, &p.PlannedAt, &p.Rows, &p.Unchanged, &p.Differ, &p.Missing, &p.Unread, &p.LeftAlone, &p.Warnings)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil //nolint:nilnil // a run without a plan is no fault

@@ -21,6 +21,7 @@ const (
 	ExitFailed   = 1
 	ExitUsage    = 2 // wrong usage or invalid input; nothing was enqueued
 	ExitRejected = 3 // finished, with rows rejected or failed
+	ExitDrift    = 4 // Graph shows something else than is wanted
 )
 
 // Error is an error with the exit code it ends the command with.

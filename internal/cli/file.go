@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"graphpatch/internal/budget"
+	"graphpatch/internal/jobs"
 )
 
 // ConfigFile is the flag that names a file with several tenants.
@@ -95,6 +96,31 @@ func (f ConfigFile) find(t Tenant) (Tenant, error) {
 	}
 	t.Tenant = name
 	return t, nil
+}
+
+// Reconciliation finds one by its name, with its tenant.
+func (f ConfigFile) Reconciliation(ctx context.Context, name string) (r jobs.Reconciliation, s Served, err error) {
+	if f.ConfigPath == "" {
+		return r, s, errors.New("reconciliations are in a file: name it with --config (GRAPHPATCH_CONFIG)")
+	}
+	all, err := f.tenants(nil)
+	if err != nil {
+		return r, s, err
+	}
+	var names []string
+	for _, s := range all {
+		for _, one := range s.Reconciliations {
+			if one.Name == name {
+				one.Tenant, err = s.id(ctx, "")
+				return one.Reconciliation, s, err
+			}
+			names = append(names, one.Name)
+		}
+	}
+	if len(names) == 0 {
+		return r, s, fmt.Errorf("%s has no reconciliations", f.ConfigPath)
+	}
+	return r, s, fmt.Errorf("%s has no reconciliation %q; it has %s", f.ConfigPath, name, strings.Join(names, ", "))
 }
 
 func unknownTenant(file, name string, all []Served) error {

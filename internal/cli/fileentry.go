@@ -19,13 +19,18 @@ import (
 	"graphpatch/internal/jobs"
 )
 
-// document reads the list of the tenants, and what holds for all of them.
+// document reads the list of the tenants, what is to be reconciled in them, and what holds for all of them.
 func (r *fileReader) document(root *yaml.Node) (all []Served) {
+	var reconciliations *yaml.Node
 	keepMonths := 0
 	r.mapping(root, "the file", []key{
 		{"tenants", true, func(list *yaml.Node) { all = r.tenants(list) }},
+		{"reconciliations", false, func(list *yaml.Node) { reconciliations = list }},
 		{"keep-months", false, func(v *yaml.Node) { keepMonths = parse(r, v, "keep-months", ParseKeepMonths) }},
 	})
+	if reconciliations != nil {
+		r.reconciliations(reconciliations, all)
+	}
 	for i := range all {
 		all[i].KeepMonths = keepMonths
 	}

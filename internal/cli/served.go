@@ -21,6 +21,8 @@ type Served struct {
 	AtOnce       int          // slices
 	KeepMonths   int          // of all tenants' history, besides this one; 0: all
 
+	Reconciliations []Reconciliation
+
 	storeBodies  string      // full, redacted or none; empty: full
 	pseudonymKey secretPlace // of redacted bodies
 
@@ -91,6 +93,17 @@ func ConnectAll(ctx context.Context, served []Served) (Serving, error) {
 
 // Serving are the tenants that a process works for.
 type Serving []jobs.Tenant
+
+// Reconciliations are those of the entries that were connected, each for its tenant.
+func (all Serving) Reconciliations(served []Served) (list []jobs.Reconciliation) {
+	for i, s := range served {
+		for _, r := range s.Reconciliations {
+			r.Reconciliation.Tenant = all[i].ID
+			list = append(list, r.Reconciliation)
+		}
+	}
+	return list
+}
 
 // OpenBudgets takes part in the budget of each tenant; Close comes before the pools'. served are those that ConnectAll
 // connected.

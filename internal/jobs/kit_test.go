@@ -40,10 +40,11 @@ type kit struct {
 	enqueuer *Enqueuer
 	sim      *graphsim.Server
 	root     string
-	route    string            // of the rows that enqueue imports
-	version  string            // of Graph, for workers
-	attempts int               // that workers give a row
-	bodies   Bodies            // that workers keep
+	route    string // of the rows that enqueue imports
+	version  string // of Graph, for workers
+	attempts int    // that workers give a row
+	bodies   Bodies // that workers keep
+	schedule []Reconciliation
 	wanted   userstatus.Wanted // of the rows that enqueue imports, beside the status
 }
 
@@ -109,7 +110,7 @@ func (k *kit) workerWith(name, token string, limit, reads budget.Limit) *Worker 
 	}
 	k.t.Cleanup(shared.Close)
 	w, err := NewWorker(WorkerConfig{
-		Name: name, Attempts: k.attempts, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce, Bodies: k.bodies}}, Pool: k.pool,
+		Name: name, Attempts: k.attempts, Reconciliations: k.schedule, Tenants: []Tenant{{ID: tenant, Budget: shared, Client: client, AtOnce: AtOnce, Bodies: k.bodies}}, Pool: k.pool,
 		Ledger: ledger.New(k.newPool(postgres.LedgerConfig(12)), name), Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
 	})
 	if err != nil {

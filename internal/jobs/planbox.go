@@ -26,6 +26,7 @@ type planBox struct {
 	asked   bool           // for the overview
 	pause   time.Duration  // after a passing fault
 	moved   bool           // somebody else plans this part
+	tired   map[int32]bool // rows of the step at hand that were corrected often enough
 }
 
 // fewRows are read one by one: a list takes an overview and a page at least.
@@ -136,6 +137,14 @@ func faulty(faults int) time.Duration {
 	return min(5*time.Second, 500*time.Millisecond<<min(faults, 4))
 }
 
+// look finds out about the rows of a step what neither they nor Graph say.
+func (b *planBox) look(ctx context.Context, rows []ledger.PlannedRow) (err error) {
+	if b.tired = nil; b.run.Options.LeaveAlone > 0 && len(rows) > 0 {
+		b.tired, err = b.w.ledger.Corrected(ctx, b.run.ID, rows, b.run.Options.LeaveAlone)
+	}
+	return err
+}
+
 // found notes what was found of a row, and returns the event that says so.
 func (b *planBox) found(row *ledger.PlannedRow, present *userstatus.Observed, e ledger.Event) ledger.Event {
 	p := b.part
@@ -147,6 +156,10 @@ func (b *planBox) found(row *ledger.PlannedRow, present *userstatus.Observed, e 
 	case differ == 0:
 		e.Settles = "unchanged"
 		p.Unchanged++
+	case b.tired[row.Row]:
+		e.Settles, e.Error = "moved", fmt.Sprintf("left alone: it was corrected %d times and shows something else again: %s",
+			b.run.Options.LeaveAlone, row.Wanted.Describe(differ, *present))
+		p.LeftAlone++
 	default:
 		p.Differ++
 		row.Wanted.Compare(differ, *present, func(property, is, want string) {

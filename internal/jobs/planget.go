@@ -32,6 +32,9 @@ func (b *planBox) readRows(ctx context.Context) error {
 		p.Done = true
 		return b.write(ctx, nil, nil)
 	}
+	if err := b.look(ctx, rows); err != nil {
+		return err
+	}
 	readings := b.readEach(ctx, rows)
 	var events []ledger.Event
 	behind := false // of a row that is to be read again

@@ -83,6 +83,9 @@ func (b *planBox) take(ctx context.Context, x graph.Exchange, page []graph.Shown
 	if err != nil {
 		return err
 	}
+	if err := b.look(ctx, rows); err != nil {
+		return err
+	}
 	found := make([]ledger.Event, len(rows))
 	for i := range rows {
 		s := shown[rows[i].Key]

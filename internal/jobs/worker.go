@@ -53,6 +53,9 @@ type WorkerConfig struct {
 	Pool       *pgxpool.Pool  // River's
 	Ledger     *ledger.Ledger // over a pool of its own
 	Log        *slog.Logger
+
+	// Reconciliations are those whose schedules this process watches.
+	Reconciliations []Reconciliation
 }
 
 func (c WorkerConfig) validate() error {
@@ -76,6 +79,9 @@ func (c WorkerConfig) queues() map[string]river.QueueConfig {
 	for _, t := range c.Tenants {
 		places := queues[Queue(t.ID)].MaxWorkers + t.AtOnce
 		queues[Queue(t.ID)] = river.QueueConfig{MaxWorkers: places}
+	}
+	if len(c.Reconciliations) > 0 {
+		queues[reconcileQueue] = river.QueueConfig{MaxWorkers: 2}
 	}
 	return queues
 }
@@ -101,6 +107,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	river.AddWorker(workers, slices)
 	river.AddWorker(workers, &planWorkers{slices: slices})
 	river.AddWorker(workers, &maintenance{enqueuer: slices.enqueuer, ledger: config.Ledger, tenants: config.Tenants, log: config.Log, keepMonths: config.KeepMonths})
+	river.AddWorker(workers, &firings{enqueuer: slices.enqueuer, known: config.Reconciliations, log: config.Log, stopping: w.stopping})
 	var reindex river.PeriodicSchedule // River's own: at midnight
 	if !config.OwnsTables {
 		reindex = river.NeverSchedule()
@@ -141,6 +148,10 @@ func (w *Worker) Start(ctx context.Context) error {
 	var appears sync.WaitGroup
 	appears.Go(func() { w.appear(appearing) })
 	appears.Go(func() { w.slices.db.run(appearing) })
+	if known := w.config.Reconciliations; len(known) > 0 {
+		watch := &scheduler{enqueuer: w.slices.enqueuer, river: w.river, known: known, log: w.config.Log, waiting: map[string]int64{}}
+		appears.Go(func() { watch.run(appearing) })
+	}
 	w.vanish = func() {
 		end()
 		appears.Wait()

@@ -46,6 +46,11 @@ func Import(ctx context.Context, tx pgx.Tx, n NewRun, rows iter.Seq2[userstatus.
 			return 0, err
 		}
 	}
+	if n.Firing != nil {
+		if err := endFiring(ctx, tx, *n.Firing, "enqueued", "", &n.ID); err != nil {
+			return 0, err
+		}
+	}
 	if n.Known != nil {
 		if err := nothingLater(ctx, tx, n); err != nil {
 			return 0, err

@@ -47,10 +47,13 @@ type PlanCounts struct {
 	Differ    int // to be sent
 	Missing   int // Graph has no such status
 	Unread    int // they could not be read
+	LeftAlone int // they drift back however often they are corrected
 }
 
 // Left is how many rows of the part are still to be looked at.
-func (p *Part) Left() int { return p.Rows - p.Unchanged - p.Differ - p.Missing - p.Unread }
+func (p *Part) Left() int {
+	return p.Rows - p.Unchanged - p.Differ - p.Missing - p.Unread - p.LeftAlone
+}
 
 // Way is how the rows of a part are read.
 type Way string
@@ -149,7 +152,7 @@ func FinishPlan(ctx context.Context, tx pgx.Tx, id int64, actor string) (Run, er
 	if err != nil || run.State != Planning {
 		return run, err
 	}
-	text, done, err := planSum(ctx, tx, id)
+	counts, text, done, err := planSum(ctx, tx, id)
 	if err != nil || !done {
 		return run, err
 	}
@@ -157,7 +160,12 @@ func FinishPlan(ctx context.Context, tx pgx.Tx, id int64, actor string) (Run, er
 		return run, err
 	}
 	to, reason := Running, ""
-	if run.PlanHold {
+	switch drifted, err := tooMuchDrift(ctx, tx, run, counts); {
+	case err != nil:
+		return run, err
+	case drifted != "":
+		to, reason = Held, drifted
+	case run.PlanHold:
 		to, reason = Held, "planned: "+text
 	}
 	_, err = tx.Exec(ctx, `UPDATE run SET state = $2, planned_at = clock_timestamp(), reason = nullif($3, '') WHERE id = $1`, id, to, clean(reason))
@@ -192,22 +200,48 @@ func countFromHere(ctx context.Context, tx pgx.Tx, run Run) error {
 	return nil
 }
 
-// planSum adds the parts up in words; done says that there are some, and none is still to be planned.
-func planSum(ctx context.Context, tx pgx.Tx, run int64) (text string, done bool, err error) {
-	var c PlanCounts
+// Found returns what the plan of a run has found so far, and the same in words.
+func (l *Ledger) Found(ctx context.Context, run int64) (c PlanCounts, text string, err error) {
+	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		c, text, _, err = planSum(ctx, tx, run)
+		return err
+	})
+	return c, text, err
+}
+
+// tooMuchDrift says why a run is held that would change more than it may.
+func tooMuchDrift(ctx context.Context, tx pgx.Tx, run Run, found PlanCounts) (reason string, err error) {
+	limit, err := ParseDriftLimit(run.Options.MaxDrift)
+	if err != nil || limit == (DriftLimit{}) {
+		return "", err
+	}
+	var rows int
+	if err := tx.QueryRow(ctx, `SELECT rows FROM run_count WHERE run = $1`, run.ID).Scan(&rows); err != nil {
+		return "", fmt.Errorf("count the rows of run %d: %w", run.ID, err)
+	}
+	drift := found.Differ + found.Missing
+	if !limit.exceeded(rows, drift) {
+		return "", nil
+	}
+	return fmt.Sprintf("%s of %s drifted, more than max-drift %s allows: nothing of the run is sent. Look whether the source is right, then release or cancel it",
+		humanize.Comma(int64(drift)), rowsText(int32(rows)), limit), nil
+}
+
+// planSum adds the parts up, also in words; done says that there are some, and none is still to be planned.
+func planSum(ctx context.Context, tx pgx.Tx, run int64) (c PlanCounts, text string, done bool, err error) {
 	var warning string
 	err = tx.QueryRow(ctx, `
-		SELECT coalesce(sum(unchanged), 0), coalesce(sum(differ), 0), coalesce(sum(missing), 0), coalesce(sum(unread), 0),
+		SELECT coalesce(sum(unchanged), 0), coalesce(sum(differ), 0), coalesce(sum(missing), 0), coalesce(sum(unread), 0), coalesce(sum(left_alone), 0),
 		       coalesce(bool_and(done_at IS NOT NULL), false), coalesce(min(warning), '')
-		FROM plan WHERE run = $1`, run).Scan(&c.Unchanged, &c.Differ, &c.Missing, &c.Unread, &done, &warning)
+		FROM plan WHERE run = $1`, run).Scan(&c.Unchanged, &c.Differ, &c.Missing, &c.Unread, &c.LeftAlone, &done, &warning)
 	if err != nil {
-		return "", false, fmt.Errorf("add up the plan of run %d: %w", run, err)
+		return c, "", false, fmt.Errorf("add up the plan of run %d: %w", run, err)
 	}
 	text = c.String()
 	if warning != "" {
 		text += "; " + warning
 	}
-	return text, done, nil
+	return c, text, done, nil
 }
 
 // String names what there is.
@@ -215,6 +249,9 @@ func (c PlanCounts) String() string {
 	parts := []string{humanize.Comma(int64(c.Unchanged)) + " unchanged", humanize.Comma(int64(c.Differ)) + " to change"}
 	if c.Missing > 0 {
 		parts = append(parts, humanize.Comma(int64(c.Missing))+" missing")
+	}
+	if c.LeftAlone > 0 {
+		parts = append(parts, humanize.Comma(int64(c.LeftAlone))+" left alone, because they drift back again and again")
 	}
 	if c.Unread > 0 {
 		parts = append(parts, humanize.Comma(int64(c.Unread))+" could not be read")

@@ -19,11 +19,11 @@ func (l *Ledger) Part(ctx context.Context, run Run, number int32) (*Part, error)
 	err := l.pool.QueryRow(ctx, `
 		SELECT route, device_configuration_id, coalesce(certificate_id, ''), rows, first_row, last_row, begun_at, step,
 		       way, coalesce(link, ''), pages, listed, total, faults, swept, coalesce(warning, ''), done_at IS NOT NULL,
-		       unchanged, differ, missing, unread, changes
+		       unchanged, differ, missing, unread, left_alone, changes
 		FROM plan WHERE run = $1 AND part = $2`, run.ID, number).
 		Scan(&c.Route, &c.ConfigurationID, &c.CertificateID, &p.Rows, &p.First, &p.Last, &p.BegunAt, &p.Step,
 			&p.Way, &p.Link, &p.Pages, &p.Listed, &p.Total, &p.Faults, &p.Swept, &p.Warning, &p.Done,
-			&p.Unchanged, &p.Differ, &p.Missing, &p.Unread, &p.Changes)
+			&p.Unchanged, &p.Differ, &p.Missing, &p.Unread, &p.LeftAlone, &p.Changes)
 	if err != nil {
 		return nil, fmt.Errorf("read part %d of the plan of run %d: %w", number, run.ID, err)
 	}
@@ -177,10 +177,10 @@ func advance(ctx context.Context, tx pgx.Tx, p *Part) (second bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		UPDATE plan SET step = step + 1, way = $4, link = nullif($5, ''), pages = $6, listed = $7, total = $8, faults = $9, swept = $10,
 		       warning = nullif($11, ''), unchanged = $12, differ = $13, missing = $14, unread = $15, changes = $16,
-		       done_at = CASE WHEN $17 THEN clock_timestamp() END
+		       left_alone = $18, done_at = CASE WHEN $17 THEN clock_timestamp() END
 		WHERE run = $1 AND part = $2 AND step = $3 AND EXISTS (SELECT FROM run WHERE id = $1 AND state IN ('planning', 'held') AND planned_at IS NULL)`,
 		p.Run, p.Number, p.Step, p.Way, p.Link, p.Pages, p.Listed, p.Total, p.Faults, p.Swept, clean(p.Warning),
-		p.Unchanged, p.Differ, p.Missing, p.Unread, p.Changes, p.Done)
+		p.Unchanged, p.Differ, p.Missing, p.Unread, p.Changes, p.Done, p.LeftAlone)
 	return tag.RowsAffected() == 0, err
 }
 

@@ -45,6 +45,8 @@ type NewRun struct {
 	// Known are the tenant's runs after Origin in which later updates of the rows' targets were looked for. The import is refused
 	// when there is another that has some; nil: it is not.
 	Known []int64
+	// Firing is that of a reconciliation, which this run ends.
+	Firing *FiringClaim
 }
 
 // Options are what the user chose for the run and the work must know.
@@ -55,6 +57,11 @@ type Options struct {
 	Recheck bool `json:"recheck,omitempty"`
 	// SkipMissing says that rows are not sent whose statuses Graph does not have.
 	SkipMissing bool `json:"skipMissing,omitempty"`
+	// MaxDrift is a DriftLimit: the run is held when its plan finds more to change.
+	MaxDrift string `json:"maxDrift,omitempty"`
+	// LeaveAlone says that a row is not sent once more that runs of the same reconciliation corrected so often, to the same
+	// values, and that shows others again; 0: it is.
+	LeaveAlone int `json:"leaveAlone,omitempty"`
 }
 
 // Run is what the work needs to know of a run.

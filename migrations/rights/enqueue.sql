@@ -34,3 +34,6 @@ GRANT INSERT (run, number, rows, digests, digest) ON audit_commit TO graphpatch_
 GRANT INSERT ON river_job TO graphpatch_enqueue;
 GRANT UPDATE (kind) ON river_job TO graphpatch_enqueue;
 GRANT USAGE ON SEQUENCE river_job_id_seq TO graphpatch_enqueue;
+
+-- Whoever fires a reconciliation by hand claims it as its schedule does.
+GRANT SELECT, INSERT, UPDATE ON schedule, firing TO graphpatch_enqueue;

@@ -32,3 +32,6 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Schedules. A worker that watches them imports as well: its user needs graphpatch_enqueue too.
+GRANT SELECT, INSERT, UPDATE ON schedule, firing TO graphpatch_worker;
