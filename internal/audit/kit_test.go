@@ -147,7 +147,15 @@ func (w *world) send(run int64, row int32, outcome, settles string, status int, 
 
 // story tells most of what can happen to a run. Its first run stays open, its second is cancelled, its third finished.
 func story(t *testing.T) (w *world, first, second, third int64) {
+	t.Helper()
 	w = newWorld(t)
+	first, second, third = w.live()
+	return w, first, second, third
+}
+
+// live lets happen what story tells.
+func (w *world) live() (first, second, third int64) {
+	w.t.Helper()
 	first = w.enqueue(contoso, "users.csv",
 		update{configuration, "s1", "anna.a@contoso.com"}, update{configuration, "s2", "Anna.B@contoso.com"},
 		update{configuration, "s3", "bob_c@contoso.com"}, update{otherConfig, "s4", ""},
@@ -161,7 +169,7 @@ func story(t *testing.T) (w *world, first, second, third int64) {
 	w.send(first, 5, "transient", "", 500, "InternalServerError")
 	lost := w.claim(first, 6)
 	w.exec(`UPDATE in_flight SET since = since - interval '2 minutes'`)
-	_, err := w.ledger.TakeOver(t.Context())
+	_, err := w.ledger.TakeOver(w.t.Context())
 	w.must(err)
 	w.send(first, 6, "applied", "applied", 204, "")
 	w.answer(first, lost, ledger.Event{Outcome: "applied", Settles: "applied", Status: 204})
@@ -169,11 +177,11 @@ func story(t *testing.T) (w *world, first, second, third int64) {
 	w.claim(first, 8)
 
 	second = w.enqueue(fabrikam, "other.csv", update{configuration, "s1", ""})
-	w.must(w.ledger.Hold(t.Context(), second, "bob@desk", "lunch"))
-	w.must(w.ledger.Cancel(t.Context(), second, "bob@desk", "no longer wanted"))
+	w.must(w.ledger.Hold(w.t.Context(), second, "bob@desk", "lunch"))
+	w.must(w.ledger.Cancel(w.t.Context(), second, "bob@desk", "no longer wanted"))
 
 	third = w.enqueue(contoso, "twice.csv", update{configuration, "s9", ""}, update{configuration, "s9", ""})
 	w.claim(third, 1)
 	w.send(third, 2, "applied", "applied", 204, "")
-	return w, first, second, third
+	return first, second, third
 }
