@@ -100,6 +100,11 @@ func (c *resultsCommand) tell(w io.Writer, d *audit.Detail, note *fileNote, rows
 	if _, err := fmt.Fprintln(w, what); err != nil {
 		return err
 	}
+	if d.Digest != nil {
+		if _, err := fmt.Fprintf(w, "The chain of the run ends at commit %d, digest %s\n", *d.Commit, *d.Digest); err != nil {
+			return err
+		}
+	}
 	flags := note.flags()
 	if strings.Contains(string(d.Options), `"duplicates": true`) {
 		flags = append(flags, "--on-duplicate", "last")

@@ -36,6 +36,7 @@ func TestResultsProgram(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "results.csv")
 	number := fmt.Sprint(run)
+	const chain = "The chain of the run ends at commit 3, digest e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
 	const again = "To enqueue it again it takes --map Kennung=userStatusId --map upn=userPrincipalName --map n=devicesCount " +
 		`--set 'deviceConfigurationId=c'\''1' --empty-as null` + "\n"
 	whole := "Kennung;upn;n;" + added +
@@ -44,7 +45,7 @@ func TestResultsProgram(t *testing.T) {
 		"s3;;2;3;4;open;;;;;0;;;\ns4;;3;4;5;open;;;;;0;;;\n"
 
 	stdout, stderr, code := p.execute("results", number, "-o", file)
-	if code != 0 || stdout != "" || stderr != file+": 4 rows of 4; 2 rows of the file were skipped when it was enqueued\n"+again {
+	if code != 0 || stdout != "" || stderr != file+": 4 rows of 4; 2 rows of the file were skipped when it was enqueued\n"+chain+again {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	got, err := os.ReadFile(file)

@@ -12,7 +12,7 @@ import (
 	"graphpatch/internal/userstatus"
 )
 
-// importBar shows how far an import is, to a person.
+// importBar shows how far an import is, or the query before it, to a person.
 type importBar struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
@@ -27,6 +27,23 @@ func newImportBar(ctx context.Context, w io.Writer, rows int) *importBar {
 		mpb.PrependDecorators(decor.Name("importing ")),
 		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d rows"), decor.AverageSpeed(0, "  %.0f/s")))
 	return &importBar{progress: p, bar: bar}
+}
+
+// newQueryBar shows how many rows of a query have come; how many there will be nobody knows.
+func newQueryBar(ctx context.Context, w io.Writer) *importBar {
+	if !cli.IsTerminal(w) {
+		return &importBar{}
+	}
+	p := mpb.NewWithContext(ctx, mpb.WithOutput(w), mpb.WithWidth(4))
+	bar := p.AddSpinner(0, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name("asking ")), mpb.AppendDecorators(decor.CurrentNoUnit("%d rows so far")))
+	return &importBar{progress: p, bar: bar}
+}
+
+// reached says how far it is.
+func (b *importBar) reached(rows int) {
+	if b.bar != nil {
+		b.bar.SetCurrent(int64(rows))
+	}
 }
 
 // barStep is how many rows make one step of the bar: a step costs more than a row.

@@ -40,6 +40,9 @@ func (c *revertCommand) Validate() error {
 	if c.Wait {
 		faults = append(faults, errors.New("--wait: the run is on hold until it is released, so there is nothing to wait for"))
 	}
+	if c.Plan || c.Recheck || c.SkipMissing || c.Blind {
+		faults = append(faults, errors.New("a revert reads each status just before its row is sent: leave out --plan, --recheck, --skip-missing and --blind"))
+	}
 	if c.Final {
 		faults = append(faults, errors.New("--final: rows are chosen by what was sent for them, whether it settled them or not"))
 	}
@@ -79,6 +82,7 @@ func (c *revertCommand) Run(ctx context.Context, streams cli.Streams) (err error
 		return err
 	}
 	c.Hold = !c.DryRun // a person looks first
+	c.Blind = true     // it reads each status by itself, just before its row is sent
 	b := &batch{
 		kind: "revert", name: "revert of " + origin.Name, from: fmt.Sprintf("run %d", origin.ID),
 		tenant: origin.Tenant, origin: origin.ID, known: revert.Known(), rows: s.sum.Rows, each: revertedRows(ctx, revert),

@@ -61,7 +61,10 @@ func (c *sqlCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	bar := newQueryBar(ctx, streams.Err)
+	query.OnRows = bar.reached
 	result, err := source.Fetch(ctx, query)
+	bar.close()
 	if err != nil {
 		return unasked(err)
 	}

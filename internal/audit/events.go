@@ -60,7 +60,7 @@ var errLeft = errors.New("left")
 // is gathered or sorted that grows with the history. A plan is made for the values at hand, and not compiled, which would take
 // longer than a page.
 const walking = `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off;
-	SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan`
+	SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan`
 
 // inOrder calls read in a transaction that reads and plans as walking says.
 func (a *Audit) inOrder(ctx context.Context, read func(pgx.Tx) error) error {

@@ -93,18 +93,39 @@ func (w *watch) look(ctx context.Context) (events []Event, err error) {
 func (w *watch) inSnapshot(ctx context.Context, read func(pgx.Tx, mark, int64) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, w.audit.pool, options, func(tx pgx.Tx) error {
-		// now() is when the transaction began, before its view of the database was taken.
-		const look = `SELECT now(), pg_snapshot_xmax(s)::text::bigint, pg_snapshot_xmin(s)::text::bigint FROM pg_current_snapshot() s`
+		// now() is when the transaction began, before its view of the database was taken. A snapshot ends with the last number
+		// that is done with; those that are open beyond that hold a lock.
+		const look = `
+			SELECT now(), pg_snapshot_xmax(s)::text::bigint, pg_snapshot_xmin(s)::text::bigint,
+			       ARRAY(SELECT transactionid::text::bigint FROM pg_locks WHERE locktype = 'transactionid' AND granted)
+			FROM pg_current_snapshot() s`
 		var now mark
 		var oldestOpen int64
-		if err := tx.QueryRow(ctx, look).Scan(&now.at, &now.next, &oldestOpen); err != nil {
+		var open []int64
+		if err := tx.QueryRow(ctx, look).Scan(&now.at, &now.next, &oldestOpen, &open); err != nil {
 			return fmt.Errorf("follow events: %w", err)
+		}
+		for _, short := range open {
+			now.next = max(now.next, whole(short, oldestOpen)+1)
 		}
 		if _, err := tx.Exec(ctx, walking); err != nil {
 			return fmt.Errorf("follow events: %w", err)
 		}
 		return read(tx, now, oldestOpen)
 	})
+}
+
+// whole is the number of a transaction of which locks have only the last 32 bits, near to another one's.
+func whole(short, near int64) int64 {
+	const turn = 1 << 32
+	number := near - near%turn + short
+	switch {
+	case number < near-turn/2:
+		return number + turn
+	case number > near+turn/2:
+		return number - turn
+	}
+	return number
 }
 
 // unseen are the events that have turned up, and from now on are seen.

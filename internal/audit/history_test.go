@@ -26,22 +26,31 @@ func (h history) run(k int) int64 {
 // build inserts the history.
 func (h history) build(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
-	exec := func(sql string) {
-		if _, err := pool.Exec(t.Context(), sql); err != nil {
-			t.Fatalf("%v: %s", err, sql)
-		}
-	}
-	exec(`SELECT make_month(202610), make_month(202611)`)
+	exec(t, pool, `SELECT make_month(202610), make_month(202611)`)
 	for k := 1; k <= h.runs; k++ {
-		old := fmt.Sprint(k == 1)
-		r := strings.NewReplacer("@run", fmt.Sprint(h.run(k)), "@rows", fmt.Sprint(h.rows), "@k", fmt.Sprint(k), "@old", old,
-			"@tenant", map[bool]string{true: fabrikam.String(), false: contoso.String()}[k == 1],
-			"@start", fmt.Sprintf("timestamptz '2026-10-01T00:00:00Z' + %d * interval '1 day'", k))
 		for _, sql := range []string{insertRun, insertCount, insertRows, insertEvents} {
-			exec(r.Replace(sql))
+			h.insert(t, pool, k, sql)
 		}
 	}
-	exec(`ANALYZE`)
+	exec(t, pool, `ANALYZE`)
+}
+
+// insert executes one of the statements below for the k-th run.
+func (h history) insert(t testing.TB, pool *pgxpool.Pool, k int, sql string) {
+	t.Helper()
+	tenant := contoso
+	if k == 1 {
+		tenant = fabrikam
+	}
+	exec(t, pool, strings.NewReplacer("@run", fmt.Sprint(h.run(k)), "@rows", fmt.Sprint(h.rows), "@k", fmt.Sprint(k), "@old", fmt.Sprint(k == 1),
+		"@tenant", tenant.String(), "@start", fmt.Sprintf("timestamptz '2026-10-01T00:00:00Z' + %d * interval '1 day'", k)).Replace(sql))
+}
+
+func exec(t testing.TB, pool *pgxpool.Pool, sql string) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%v: %s", err, sql)
+	}
 }
 
 const (

@@ -22,6 +22,12 @@ type search struct {
 
 func (a *Audit) search(ctx context.Context, tx pgx.Tx, f EventFilter) (*search, error) {
 	s := &search{EventFilter: f, tx: tx, reach: a.reach, fewRows: a.fewRows}
+	if f.RequestID != "" {
+		// Of two ids one is asked for, which takes two indexes at once.
+		if _, err := tx.Exec(ctx, `SET LOCAL enable_bitmapscan = on`); err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+	}
 	if f.Run != 0 {
 		if err := checkRun(ctx, tx, f.Run); err != nil {
 			return nil, err
@@ -107,15 +113,13 @@ func (s *search) ofManyRows(ctx context.Context) ([]Event, error) {
 	if n <= s.fewRows {
 		return s.read(ctx, s.rowsFirst())
 	}
-	if s.User.Text == "" && !s.User.Prefix {
-		if err := s.ofRuns(ctx, s.runsOfPlace()); err != nil || s.empty {
-			return nil, err
-		}
+	if err := s.ofRuns(ctx, s.runsOfRows()); err != nil || s.empty {
+		return nil, err
 	}
 	return s.read(ctx, s.whole())
 }
 
-// narrow leaves of the time only what the run was worked in.
+// narrow lets the search of one run begin where its events do.
 func (s *search) narrow(ctx context.Context) error {
 	if s.Run == 0 {
 		return nil
@@ -124,9 +128,9 @@ func (s *search) narrow(ctx context.Context) error {
 }
 
 // maxSpan is of how many runs it is worth asking when they were worked.
-const maxSpan = 100
+const maxSpan = 1000
 
-// ofRuns narrows the search to runs, and if they are few to the time from the first of their events to the last.
+// ofRuns narrows the search to runs, and if they are few lets it begin with the first of their events.
 func (s *search) ofRuns(ctx context.Context, runs statement) error {
 	rows, err := s.tx.Query(ctx, runs.sql, runs.named())
 	if err != nil {
@@ -138,27 +142,33 @@ func (s *search) ofRuns(ctx context.Context, runs statement) error {
 	if len(s.runs) > maxSpan {
 		return nil
 	}
-	const ofGroup = `e.run = r.id AND e.run + 0 = r.id AND e.outcome COLLATE "C" = o.outcome`
-	const span = `
-		SELECT min(t.first), max(t.last)
-		FROM unnest($1::bigint[]) r (id) CROSS JOIN unnest($2::text[]) o (outcome) CROSS JOIN LATERAL (SELECT
-			(SELECT e.recorded_at FROM audit_event e WHERE ` + ofGroup + ` ORDER BY e.recorded_at LIMIT 1) AS first,
-			(SELECT e.recorded_at FROM audit_event e WHERE ` + ofGroup + ` ORDER BY e.recorded_at DESC LIMIT 1) AS last) t`
-	var first, last *time.Time
-	if err := s.tx.QueryRow(ctx, span, s.runs, Outcomes()).Scan(&first, &last); err != nil {
+	end, err := s.end(ctx)
+	switch {
+	case err != nil:
 		return fmt.Errorf("ask when runs were worked: %w", err)
-	}
-	if first == nil {
+	case end == nil:
 		s.empty = true
-		return nil
-	}
-	if s.Since.Before(*first) {
-		s.Since = *first
-	}
-	if end := last.Add(time.Microsecond); s.Until.IsZero() || s.Until.After(end) {
-		s.Until = end
+	case s.Oldest && s.Since.Before(*end):
+		s.Since = *end
+	case !s.Oldest && (s.Until.IsZero() || s.Until.After(*end)):
+		s.Until = end.Add(time.Microsecond)
 	}
 	return nil
+}
+
+// end is the time of the runs' event that comes first in the order, nil when they have none.
+func (s *search) end(ctx context.Context) (end *time.Time, err error) {
+	extreme := "max"
+	if s.Oldest {
+		extreme = "min"
+	}
+	err = s.tx.QueryRow(ctx, `
+		SELECT `+extreme+`(t.recorded_at)
+		FROM unnest($1::bigint[]) r (id) CROSS JOIN unnest($2::text[]) o (outcome) CROSS JOIN LATERAL (
+			SELECT e.recorded_at FROM audit_event e
+			WHERE e.run = r.id AND e.run + 0 = r.id AND e.outcome COLLATE "C" = o.outcome
+			ORDER BY e.recorded_at`+s.direction()+` LIMIT 1) t`, s.runs, Outcomes()).Scan(&end)
+	return end, err
 }
 
 // position is where an event stands in the order of all.

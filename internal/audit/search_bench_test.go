@@ -29,7 +29,11 @@ func BenchmarkFirstPage(b *testing.B) {
 	h.build(b, pool)
 	b.Logf("%d events built in %s", events, time.Since(began).Round(time.Second))
 	logSizes(b, pool)
-	a := New(pool)
+	measurePages(b, New(pool), h)
+}
+
+func measurePages(b *testing.B, a *Audit, h history) {
+	b.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	for name := range ask(h) {
 		for _, end := range []string{"newest", "oldest"} {

@@ -89,17 +89,23 @@ func (s *search) ofRow() statement {
 // ofRun leads to the partition of the run's rows, and into an index.
 const ofRun = "u.run = r.id AND u.run + 0 = r.id"
 
-// rows are the run and row of what the filter says of rows.
+// rows are the run and row of what the filter says of rows. Status ids have an index of their own. Otherwise it goes run by run,
+// so that whoever wants only some reads no more: OFFSET 0 keeps the planner from gathering them all.
 func (s *search) rows() statement {
-	c := s.whereUpdate()
-	runs := s.whereRun()
-	c.all = append(c.all, runs.all...)
-	c.take(runs)
-	from := "status_update u"
-	if len(runs.all) > 0 || s.Route != "" || s.Configuration != "" {
-		from = "run r JOIN status_update u ON " + ofRun
+	c, runs := s.whereUpdate(), s.whereRun()
+	if s.StatusID != "" {
+		from := "status_update u"
+		if len(runs.all) > 0 {
+			from = "run r JOIN status_update u ON u.run = r.id"
+			c.all = append(c.all, runs.all...)
+			c.take(runs)
+		}
+		return statement{"SELECT u.run, u.row FROM " + from + " WHERE " + c.sql(), c}
 	}
-	return statement{"SELECT u.run, u.row FROM " + from + " WHERE " + c.sql(), c}
+	t := statement{"SELECT u.run, u.row FROM run r CROSS JOIN LATERAL (SELECT u.run, u.row FROM status_update u WHERE " +
+		ofRun + " AND " + c.sql() + " OFFSET 0) u WHERE " + runs.sql(), c}
+	t.take(runs)
+	return t
 }
 
 // rowsFirst goes from the rows to their events.
@@ -113,11 +119,11 @@ func (s *search) rowsFirst() statement {
 	return t
 }
 
-// runsOfPlace are the runs with a row of the configuration or route.
-func (s *search) runsOfPlace() statement {
+// runsOfRows are the runs with a row of such a configuration, route or user.
+func (s *search) runsOfRows() statement {
 	u := s.whereUpdate()
 	runs := s.whereRun()
-	t := statement{"SELECT r.id FROM run r WHERE " + runs.sql() + " AND EXISTS (SELECT FROM status_update u WHERE " + ofRun + " AND " + u.sql() + ")", u}
+	t := statement{"SELECT r.id FROM run r CROSS JOIN LATERAL (SELECT FROM status_update u WHERE " + ofRun + " AND " + u.sql() + " LIMIT 1) u WHERE " + runs.sql(), u}
 	t.take(runs)
 	return t
 }

@@ -37,8 +37,9 @@ func (a *Audit) User(ctx context.Context, userPrincipalName string, most int) (r
 	err = a.inOrder(ctx, func(tx pgx.Tx) error {
 		found, err := tx.Query(ctx, `
 			WITH named AS MATERIALIZED (
-				SELECT DISTINCT u.target FROM status_update u
-				WHERE u.user_principal_name IS NOT NULL AND lower(u.user_principal_name) COLLATE "C" = lower($1))
+				SELECT DISTINCT u.target FROM run r CROSS JOIN LATERAL (
+					SELECT u.target FROM status_update u
+					WHERE `+ofRun+` AND u.user_principal_name IS NOT NULL AND lower(u.user_principal_name) COLLATE "C" = lower($1) OFFSET 0) u)
 			SELECT r.run, r.row, r.line, r.run_name, r.actor, r.tenant, r.created_at, r.route, r.device_configuration_id, r.certificate_id,
 			       r.user_status_id, r.wanted, r.outcome, r.http_status, r.error, r.settled_at, r.event
 			FROM named n JOIN audit.rows r ON r.target = n.target

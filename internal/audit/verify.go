@@ -58,19 +58,19 @@ func (a *Audit) Verify(ctx context.Context, f VerifyFilter, found func(Finding) 
 	if err != nil {
 		return v.seen, err
 	}
-	purged, err := a.verifyPurged(ctx, v)
-	if err != nil {
+	if err := a.verifyPurged(ctx, v); err != nil {
 		return v.seen, err
 	}
 	for _, run := range runs {
 		snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		err := pgx.BeginTxFunc(ctx, a.pool, snapshot, func(tx pgx.Tx) error {
-			r, err := newRunVerifier(ctx, tx, v, run)
-			switch {
-			case err != nil:
+			// Before there is a snapshot, so that no month goes away behind it.
+			if _, err := tx.Exec(ctx, `LOCK TABLE audit_event, status_update, audit_commit IN ACCESS SHARE MODE`); err != nil {
 				return err
-			case purged[run/1_000_000]:
-				return r.verifyPurged()
+			}
+			r, err := newRunVerifier(ctx, tx, v, run)
+			if err != nil {
+				return err
 			}
 			return r.verify(ctx)
 		})

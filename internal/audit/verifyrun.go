@@ -16,6 +16,7 @@ type runVerifier struct {
 	tx    pgx.Tx
 	run   int64
 	state string
+	purge bool // rows and events were removed with their month
 	count map[string]int64
 
 	commits int32  // as the counts have it
@@ -36,7 +37,7 @@ func newRunVerifier(ctx context.Context, tx pgx.Tx, v *verifier, run int64) (*ru
 		final: map[string]int64{}, other: map[string]int64{},
 	}
 	rows, err := tx.Query(ctx, `
-		SELECT r.state, c.commits, c.digest, `+counted+`
+		SELECT r.state, EXISTS (SELECT FROM audit_purge WHERE month = r.id / 1000000), c.commits, c.digest, `+counted+`
 		FROM run r JOIN run_count c ON c.run = r.id WHERE r.id = $1`, run)
 	if err != nil {
 		return nil, err
@@ -46,10 +47,10 @@ func newRunVerifier(ctx context.Context, tx pgx.Tx, v *verifier, run int64) (*ru
 		if err != nil {
 			return struct{}{}, err
 		}
-		r.state, r.commits = values[0].(string), values[1].(int32)
-		r.digest, _ = values[2].([]byte)
-		for i, field := range row.FieldDescriptions()[3:] {
-			r.count[field.Name] = int64(values[3+i].(int32))
+		r.state, r.purge, r.commits = values[0].(string), values[1].(bool), values[2].(int32)
+		r.digest, _ = values[3].([]byte)
+		for i, field := range row.FieldDescriptions()[4:] {
+			r.count[field.Name] = int64(values[4+i].(int32))
 		}
 		return struct{}{}, nil
 	})
@@ -62,6 +63,10 @@ func (r *runVerifier) finding(what string, row, commit *int32, format string, ar
 
 func (r *runVerifier) verify(ctx context.Context) error {
 	r.seen.Runs++
+	if r.purge {
+		r.seen.Purged++
+		return r.verifyEnd()
+	}
 	steps := []func(context.Context) error{r.verifyChain, r.verifySlices, r.verifyCounts, r.verifyFlights}
 	if r.digest == nil {
 		// Without a chain there is no telling who wrote what; that rows and counts agree can be told.
@@ -88,13 +93,6 @@ func (r *runVerifier) verifyUnchained(ctx context.Context) error {
 		return r.finding(missing, nil, nil, "the end of the chain")
 	}
 	return nil
-}
-
-// verifyPurged holds what was exported against the end of the chain, which is all that is left of it.
-func (r *runVerifier) verifyPurged() error {
-	r.seen.Runs++
-	r.seen.Purged++
-	return r.verifyEnd(r.commits, r.digest)
 }
 
 // verifyChain works out the digest of each link from the one before.
@@ -210,15 +208,15 @@ func (r *runVerifier) missingLinks(from, to int32) error {
 	return r.finding(missing, nil, &from, "the commits %d to %d are gone", from, to)
 }
 
-// verifyEnd holds exported digests against the last one alone.
-func (r *runVerifier) verifyEnd(commits int32, digest []byte) error {
+// verifyEnd holds what was exported of a purged run against the end of its chain, which is all that is left of it.
+func (r *runVerifier) verifyEnd() error {
 	var later []Head
 	for _, h := range r.filter.Against[r.run] {
 		switch {
-		case h.Commit > commits:
+		case h.Commit > r.commits:
 			later = append(later, h)
-		case h.Commit == commits:
-			if err := r.compare(h, digest); err != nil {
+		case h.Commit == r.commits:
+			if err := r.compare(h, r.digest); err != nil {
 				return err
 			}
 		}

@@ -14,12 +14,12 @@ import (
 	"graphpatch/internal/budget"
 )
 
-// planRows is how many rows BenchmarkReadFirst works: GRAPHPATCH_PLAN_ROWS, 100,000 when it is not set.
-func planRows(b *testing.B) int {
+// planRows is how many rows a benchmark reads: GRAPHPATCH_PLAN_ROWS, if that is set.
+func planRows(b *testing.B, otherwise int) int {
 	b.Helper()
 	text := os.Getenv("GRAPHPATCH_PLAN_ROWS")
 	if text == "" {
-		return 100_000
+		return otherwise
 	}
 	rows, err := strconv.Atoi(text)
 	if err != nil || rows < 1000 {
@@ -35,11 +35,8 @@ const planConfigurations = 10
 // of each kind, what they take at Graph's limits, one kind after the other, and the memory of the worker. Loopback has no limit,
 // so that the counts are had in minutes.
 func BenchmarkReadFirst(b *testing.B) {
-	rows := planRows(b)
-	k := newBenchKit(b)
-	root := k.simulator("--read-limit=10000000/20s", "--keep-requests="+strconv.Itoa(3*rows))
-	k.env["GRAPH_WRITE_LIMIT"], k.env["GRAPH_READ_LIMIT"] = "1000000000/20s", "1000000000/20s"
-	k.readsFirst = true
+	rows := planRows(b, 100_000)
+	k, root := newPlanBench(b, rows)
 	for b.Loop() {
 		for _, percent := range []int{0, 5, 50, 100} {
 			k.reset(root)
@@ -60,6 +57,31 @@ func BenchmarkReadFirst(b *testing.B) {
 			b.ReportMetric(float64(sent+read), fmt.Sprintf("requests@%d%%", percent))
 		}
 	}
+}
+
+// BenchmarkPlanMemory reads a million statuses and sends nothing. Graph's pages stay as long as they are, so the memory of the worker
+// is that of a page, whatever their number.
+func BenchmarkPlanMemory(b *testing.B) {
+	rows := planRows(b, 1_000_000)
+	k, root := newPlanBench(b, rows)
+	for b.Loop() {
+		k.reset(root)
+		k.seedStatuses(root, rows)
+		k.ok("enqueue", "csv", "--again", k.planFile(rows, 0))
+		drained := k.ok("worker", "--drain")
+		read := len(get[request](k, root+"/_sim/requests"))
+		b.Logf("%d statuses in %d requests: worker's peak %d MiB, %s", rows, read, drained.peak>>20, drained.wall.Round(100*time.Millisecond))
+		b.ReportMetric(float64(drained.peak>>20), "peak_MiB")
+	}
+}
+
+func newPlanBench(b *testing.B, rows int) (k *kit, root string) {
+	b.Helper()
+	k = newBenchKit(b)
+	root = k.simulator("--read-limit=10000000/20s", "--keep-requests="+strconv.Itoa(3*rows))
+	k.env["GRAPH_WRITE_LIMIT"], k.env["GRAPH_READ_LIMIT"] = "1000000000/20s", "1000000000/20s"
+	k.readsFirst = true
+	return k, root
 }
 
 // seedStatuses has Graph show every row's status as compliant.

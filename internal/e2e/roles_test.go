@@ -130,6 +130,10 @@ func TestEachRoleDoesItsPart(t *testing.T) {
 	m.ok("audit", "runs")
 	m.ok("audit", "results", run, "-o", "-")
 	m.ok("audit", "plan", run, "-o", "-")
+	m.ok("audit", "verify")
+	m.ok("audit", "checkpoint", "-o", "-")
+	m.refused([]string{"the user who owns the tables"}, "audit", "purge", "--before", "202001")
+	m.refused([]string{"the user who owns the tables"}, "audit", "erase", "--user", "anna@contoso.com")
 	m.refused([]string{`GRANT graphpatch_enqueue TO "reader"`}, "enqueue", "hold", run)
 	m.refused([]string{`GRANT graphpatch_worker TO "reader"`}, "worker", "--drain")
 }

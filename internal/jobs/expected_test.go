@@ -14,7 +14,7 @@ import (
 func (k *kit) enqueueExpecting(origin int64, n int) int64 {
 	k.t.Helper()
 	run := ledger.NewRun{
-		Kind: "revert", Name: "test", Actor: "tester", Tenant: tenant, Priority: 2, Source: struct{}{}, Again: true, Fingerprint: [32]byte{1}, Origin: origin,
+		Kind: "revert", Name: "test", Actor: "tester", Tenant: tenant, Priority: 2, Source: struct{}{}, Again: true, Fingerprint: [32]byte{1}, Origin: origin, Blind: true,
 	}
 	id, _, err := k.enqueuer.Import(k.t.Context(), run, func(yield func(userstatus.Row, error) bool) {
 		for i := range n {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -28,8 +29,16 @@ func tallyOf(counts map[int64]*tally, run int64) *tally {
 	return t
 }
 
-// count counts an event by the outcome it is recorded with.
+// settling are the outcomes that only rows are counted with.
+var settling = []string{"applied", "rejected", "failed", "unchanged", "superseded"}
+
+// count counts an event by the outcome it is recorded with. One that would settle its row, and may not because the database
+// refuses it as a final one, is late: somebody else's final event is there.
 func (t *tally) count(e *Event) {
+	if e.Settles == "" && slices.Contains(settling, e.Outcome) {
+		t.countLate(e)
+		return
+	}
 	t.add(cmp.Or(e.Settles, e.Outcome))
 	t.countRequest(e)
 }

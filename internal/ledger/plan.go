@@ -93,7 +93,8 @@ func replan(ctx context.Context, tx pgx.Tx, run int64, blind bool) (to State, er
 }
 
 // Survey makes the parts of a planning run, if there are none. ok is false while answers to the run's own requests are
-// awaited: what they change would be read half.
+// awaited, and for some seconds after an older run has ended, if this one is new: what they change would be read half. That
+// is not waited for again and again, because a tenant may have runs that follow each other closely.
 func (l *Ledger) Survey(ctx context.Context, run int64) (ok bool, err error) {
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		// The lock keeps two from making them.
@@ -102,7 +103,12 @@ func (l *Ledger) Survey(ctx context.Context, run int64) (ok bool, err error) {
 			ok = err == nil
 			return err
 		}
-		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM in_flight WHERE run = $1)`, run).Scan(&ok); err != nil || !ok {
+		err = tx.QueryRow(ctx, `
+			SELECT NOT EXISTS (SELECT FROM in_flight WHERE run = $1) AND NOT EXISTS (
+				SELECT FROM run o JOIN run mine ON mine.id = $1
+				WHERE o.tenant = mine.tenant AND o.id < mine.id AND o.finished_at > clock_timestamp() - make_interval(secs => $2)
+				  AND mine.created_at > clock_timestamp() - make_interval(secs => 2 * $2))`, run, contestedFor.Seconds()).Scan(&ok)
+		if err != nil || !ok {
 			return err
 		}
 		_, err = tx.Exec(ctx, `

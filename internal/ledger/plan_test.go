@@ -127,6 +127,31 @@ func TestSurveyWaitsForAnswers(t *testing.T) {
 	}
 }
 
+// What a run has written a moment ago may not be seen yet. A new run waits for that to pass.
+func TestSurveyAfterAnotherRun(t *testing.T) {
+	k := newKit(t)
+	k.settle(k.imported(want(1, userstatus.Compliant)), "applied")
+	n := k.newRun([]userstatus.Update{want(1, userstatus.Compliant)})
+	n.Blind = false
+	if err := k.importRun(n, rowsOf([]userstatus.Update{want(1, userstatus.Compliant)})); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		passes string
+		want   bool
+	}{
+		{`SELECT`, false},
+		{`UPDATE run SET created_at = created_at - interval '11 s' WHERE id = (SELECT max(id) FROM run)`, true},
+		{`UPDATE run SET created_at = created_at + interval '11 s' WHERE id = (SELECT max(id) FROM run); DELETE FROM plan`, false},
+		{`UPDATE run SET finished_at = finished_at - interval '6 s'`, true},
+	} {
+		k.exec(step.passes)
+		if ok, err := k.Survey(t.Context(), n.ID); err != nil || ok != step.want {
+			t.Errorf("%s: got %v, %v", step.passes, ok, err)
+		}
+	}
+}
+
 // A canary of so many rows is of rows that are sent, also when the run is planned once more in the middle of it.
 func TestCanaryAfterTwoPlans(t *testing.T) {
 	k := newKit(t)

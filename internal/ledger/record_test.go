@@ -166,6 +166,9 @@ func TestBadEventAmongGoodOnes(t *testing.T) {
 	if got := k.events(run, 7); !slices.Equal(got, []string{"rejected!", "applied"}) {
 		t.Errorf("row 7: got %v, want the answer kept and not final", got)
 	}
+	if applied, late := k.progress(run).Applied, k.count(`SELECT late FROM run_count WHERE run = $1`, run.ID); applied != 8 || late != 1 {
+		t.Errorf("%d rows are counted as applied and %d answers as late, want 8 and 1", applied, late)
+	}
 	var kept string
 	if err := k.pool.QueryRow(t.Context(), `SELECT error FROM audit_event WHERE run = $1 AND row = 5`, run.ID).Scan(&kept); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func TestEndBetweenTwoRows(t *testing.T) {
 	ctx, end := context.WithCancelCause(t.Context())
 	rows := &endedResults{end: end}
 	r := &Result{}
-	if err := r.keep(ctx, t.TempDir(), rows); !errors.Is(err, errEnded) || rows.rows != 3 {
+	if err := r.keep(ctx, &QueryConfig{TempDir: t.TempDir()}, rows); !errors.Is(err, errEnded) || rows.rows != 3 {
 		t.Errorf("got %v after %d rows", err, rows.rows)
 	}
 	if err := r.Close(); err != nil {

@@ -16,6 +16,7 @@ type QueryConfig struct {
 	Timeout    time.Duration  // until the last row has come
 	TimeZone   *time.Location // what a date and time without a zone is in; nil: such a column cannot be read
 	TempDir    string         // where the result is kept; "": os.TempDir
+	OnRows     func(rows int) // nil, or told how many rows there are so far, at each thousandth
 }
 
 // MaxQuery is how many bytes a query may have: the run keeps it.
@@ -38,7 +39,7 @@ func Fetch(ctx context.Context, cfg QueryConfig) (_ *Result, err error) {
 	from, err := cfg.Address.ask(within, &cfg)
 	if err == nil {
 		defer alsoClose(&err, from.close)
-		err = r.keep(within, cfg.TempDir, from)
+		err = r.keep(within, &cfg, from)
 	}
 	if err != nil {
 		return nil, cfg.explain(ctx, within, err)

@@ -189,6 +189,17 @@ func with(t testing.TB, address string, change func(*url.URL)) string {
 
 func short(cfg *QueryConfig) { cfg.Timeout = time.Second }
 
+func TestRowsAreTold(t *testing.T) {
+	db := pgtest.New(t)
+	cfg := asking(t, db.URL, "SELECT n FROM generate_series(1, 2500) n")
+	var got []int
+	cfg.OnRows = func(rows int) { got = append(got, rows) }
+	fetch(t, cfg)
+	if diff := cmp.Diff(got, []int{1000, 2000}); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPostgresRefusals(t *testing.T) {
 	db := pgtest.New(t)
 	conn := db.Conn(t)

@@ -42,8 +42,8 @@ func plainStyle(columns int) Style {
 }
 
 // keep writes down what comes. The context ends it between two rows.
-func (r *Result) keep(ctx context.Context, dir string, from results) (err error) {
-	if r.file, err = os.CreateTemp(dir, "graphpatch-query-*"); err != nil {
+func (r *Result) keep(ctx context.Context, cfg *QueryConfig, from results) (err error) {
+	if r.file, err = os.CreateTemp(cfg.TempDir, "graphpatch-query-*"); err != nil {
 		return err
 	}
 	r.unlinked = os.Remove(r.file.Name()) == nil
@@ -62,6 +62,9 @@ func (r *Result) keep(ctx context.Context, dir string, from results) (err error)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if rows := w.rows - 1; rows > 0 && rows%told == 0 && cfg.OnRows != nil {
+			cfg.OnRows(rows)
+		}
 		if cells, err = from.next(); err != nil {
 			break
 		}
@@ -72,6 +75,9 @@ func (r *Result) keep(ctx context.Context, dir string, from results) (err error)
 	r.size = w.size
 	return w.out.Flush()
 }
+
+// told is after how many rows OnRows is called again.
+const told = 1000
 
 // resultWriter writes rows, and counts.
 type resultWriter struct {
