@@ -43,10 +43,13 @@ func ParseReplayOutcome(s string) (string, error) {
 }
 
 // StillOpenError says that open rows are asked for of a run that will send them by itself.
-type StillOpenError struct{ Run int64 }
+type StillOpenError struct {
+	Run   int64
+	State string // running or planning
+}
 
 func (e *StillOpenError) Error() string {
-	return fmt.Sprintf("run %d is at work and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run)
+	return fmt.Sprintf("run %d is %s and will send its open rows by itself: hold or cancel it first, or ask for rows that are settled", e.Run, e.State)
 }
 
 // Replay is a run whose rows are to be sent again, of one instant: reading it twice gives the same. It holds a connection
@@ -104,7 +107,7 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 	case err != nil:
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
 	case (r.Origin.State == "running" || r.Origin.State == "planning") && !f.settled():
-		return nil, &StillOpenError{f.Events.Run}
+		return nil, &StillOpenError{f.Events.Run, r.Origin.State}
 	}
 	if !f.Force {
 		err = tx.QueryRow(ctx, `SELECT coalesce(array_agg(id), '{}') FROM run WHERE tenant = $1 AND id > $2`, r.Origin.Tenant, r.Origin.ID).Scan(&r.Known)

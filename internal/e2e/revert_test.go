@@ -97,7 +97,7 @@ func TestRevert(t *testing.T) {
 	says(t, k.ok("audit", "show", origin), 0, "reverted", "eve", "run "+revert+" takes 3 rows back")
 	says(t, k.ok("audit", "show", revert), 0, "revert of users.csv", "revert of run "+origin+", which came from ", "enqueued on hold")
 	k.ok("enqueue", "release", revert)
-	says(t, k.ok("worker", "--drain"), 0)
+	says(t, k.run("worker", "--drain"), 3, "1 moved")
 	want := map[string]string{"u1": "error 10", "u2": "remediated 2", "u3": "compliant 33", "u4": "compliant 4", "u5": "error 0"}
 	if diff := cmp.Diff(want, statusesNow(k, root)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
