@@ -85,26 +85,11 @@ func (e *Enqueuer) pass(ctx context.Context, run int64) error {
 	return e.resliceAs(ctx, run, ledger.PassCanary)
 }
 
-// planned ends the planning of the run, if all of it is planned, and inserts the first slices.
-func (e *Enqueuer) planned(ctx context.Context, run int64, worker string) error {
-	return e.resliceAs(ctx, run, func(ctx context.Context, tx pgx.Tx, id int64) (ledger.Run, error) {
-		return ledger.FinishPlan(ctx, tx, id, worker)
-	})
-}
-
 // resliceAs inserts the jobs in the transaction in which look reads the run, and keeps its state.
 func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Context, pgx.Tx, int64) (ledger.Run, error)) error {
-	// The search takes seconds in a large run, so it comes before the transaction.
-	open, err := e.ledger.OpenSlices(ctx, id)
+	open, parts, err := e.open(ctx, id)
 	if err != nil {
 		return err
-	}
-	parts, err := e.ledger.OpenParts(ctx, id)
-	if err != nil {
-		return err
-	}
-	if len(parts) == 0 {
-		parts = []int32{survey} // which also ends a plan of which nothing is left
 	}
 	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		run, err := look(ctx, tx, id)
@@ -118,6 +103,22 @@ func (e *Enqueuer) resliceAs(ctx context.Context, id int64, look func(context.Co
 		}
 		return nil
 	})
+}
+
+// open returns the slices that have open rows and the parts of the plan that are to be made, as far as the run is in a state for
+// them. Looking for slices takes seconds in a large run, so it is not done in a transaction, nor for each part of a plan.
+func (e *Enqueuer) open(ctx context.Context, id int64) (slices, parts []int32, err error) {
+	run, err := e.ledger.Run(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if run.State == ledger.Planning {
+		if parts, err = e.ledger.OpenParts(ctx, id); err != nil || len(parts) > 0 {
+			return nil, parts, err
+		}
+	}
+	slices, err = e.ledger.OpenSlices(ctx, id)
+	return slices, []int32{survey}, err // the survey also ends a plan of which nothing is left
 }
 
 // permitted are those of the open slices that may be worked: as long as the canary is pending the first one, and none that

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"graphpatch/internal/ledger"
 )
@@ -50,10 +51,7 @@ func (w *sliceWorker) plan(ctx context.Context, job *river.Job[PlanArgs]) error 
 		case !ready:
 			return river.JobSnooze(surveyAgain)
 		}
-		if open, err := w.ledger.OpenParts(ctx, run.ID); err != nil || len(open) > 0 {
-			return errors.Join(err, w.enqueuer.reslice(ctx, run.ID))
-		}
-		return w.endPlan(ctx, run.ID)
+		return w.endPlan(ctx, job)
 	}
 	part, err := w.ledger.Part(ctx, run, job.Args.Part)
 	switch {
@@ -62,7 +60,7 @@ func (w *sliceWorker) plan(ctx context.Context, job *river.Job[PlanArgs]) error 
 	case err != nil:
 		return err
 	case part.Done:
-		return w.endPlan(ctx, run.ID)
+		return w.endPlan(ctx, job)
 	}
 	b := &planBox{box: newBox(w, run, nil, time.Now()), part: part}
 	if err := b.work(ctx); err != nil {
@@ -70,19 +68,31 @@ func (w *sliceWorker) plan(ctx context.Context, job *river.Job[PlanArgs]) error 
 	}
 	switch {
 	case part.Done:
-		return w.endPlan(ctx, run.ID)
+		return w.endPlan(ctx, job)
 	case b.stands():
 		return w.leavePlan(ctx, job)
 	}
 	return river.JobSnooze(0)
 }
 
-// endPlan ends the planning of the run, when that was the last of its parts.
-func (w *sliceWorker) endPlan(ctx context.Context, run int64) error {
-	if open, err := w.ledger.OpenParts(ctx, run); err != nil || len(open) > 0 {
-		return err
+// endPlan ends the planning of the run, if nothing of it is left, otherwise it sees to it that what is left has jobs. The job is
+// completed in the same commit: River would do it later, and a run that is released meanwhile and planned anew would get no job
+// of the same number.
+func (w *sliceWorker) endPlan(ctx context.Context, job *river.Job[PlanArgs]) error {
+	if job.Args.Part != survey {
+		if more, err := w.ledger.PlansMore(ctx, job.Args.Run); err != nil {
+			return err
+		} else if more {
+			return leave(ctx, w.pool, job, job.Args.Run, func(ledger.Run) bool { return false })
+		}
 	}
-	return w.enqueuer.planned(ctx, run, w.worker)
+	return w.enqueuer.resliceAs(ctx, job.Args.Run, func(ctx context.Context, tx pgx.Tx, id int64) (ledger.Run, error) {
+		run, err := ledger.FinishPlan(ctx, tx, id, w.worker)
+		if err == nil {
+			_, err = river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job)
+		}
+		return run, err
+	})
 }
 
 func (w *sliceWorker) leavePlan(ctx context.Context, job *river.Job[PlanArgs]) error {

@@ -70,6 +70,8 @@ func (b *planBox) goOn(ctx context.Context) error {
 	case p.Way == ledger.ByGet, p.Rows <= fewRows:
 		p.Way = ledger.ByGet
 		return b.readRows(ctx)
+	case p.Faults >= mostFaults:
+		return b.probeList(ctx)
 	case p.Pages == 0 && !b.asked && p.Collection.Route == userstatus.Plain:
 		return b.overview(ctx)
 	}
@@ -134,7 +136,7 @@ func (b *planBox) stopped(ctx context.Context, x graph.Exchange) bool {
 
 // faulty is how long to wait after so many passing faults in a row.
 func faulty(faults int) time.Duration {
-	return min(5*time.Second, 500*time.Millisecond<<min(faults, 4))
+	return min(5*time.Second, 250*time.Millisecond<<min(faults, 5))
 }
 
 // look finds out about the rows of a step what neither they nor Graph say.

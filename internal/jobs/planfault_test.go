@@ -55,6 +55,25 @@ func TestPlanInSpiteOfFaults(t *testing.T) {
 	}
 }
 
+// During an outage of the service a plan waits, and goes on where it stood: rows by list and rows one by one.
+func TestPlanWaitsForTheService(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []int{0, 100} {
+		after := map[int]string{0: "2", 100: "6"}[missing] // before the pages, or among the rows
+		k := newKit(t, graphsim.Config{PageSize: 40, Strict: true, Faults: parseFaults(t, "503-bare:method=GET:after="+after+":first=7")})
+		k.seed(1, 180-missing, userstatus.Compliant)
+		run := k.enqueue(180, userstatus.Compliant, readFirst, func(n *ledger.NewRun) { n.Options.SkipMissing = true })
+		k.start(k.workerFor("w", "token", fast))
+		if p := k.await(run, ledger.Finished); p.Unchanged != 180-missing || p.Missing != missing {
+			t.Errorf("got %+v", p)
+		}
+		if n := k.count(`SELECT count(*) FROM plan WHERE unread > 0 OR warning IS NOT NULL`); n != 0 {
+			t.Error("the plan was given up")
+		}
+		k.checkBooks(run, 180)
+	}
+}
+
 // What the list lacks is read by itself before it is called missing. It is sent all the same, unless that is not wanted.
 func TestMissingStatuses(t *testing.T) {
 	t.Parallel()

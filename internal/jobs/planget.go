@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -20,22 +21,33 @@ const (
 	absentBatch = 1000
 )
 
-// readRows reads the next rows one by one.
+// readRows reads the next rows one by one; only one while nothing gets through.
 func (b *planBox) readRows(ctx context.Context) error {
+	most := planBatch
+	if b.w.budget.Probing() {
+		most = 1
+	}
+	_, err := b.readSome(ctx, most)
+	return err
+}
+
+// readSome reads up to so many rows one by one. through says that something was learnt, or that no row is left to be read.
+func (b *planBox) readSome(ctx context.Context, most int) (through bool, err error) {
 	p := b.part
-	rows, err := b.w.ledger.Unread(ctx, p, planBatch)
+	rows, err := b.w.ledger.Unread(ctx, p, most)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(rows) == 0 {
 		p.Unread += max(0, p.Left()) // their reads failed too often
 		p.Done = true
-		return b.write(ctx, nil, nil)
+		return true, b.write(ctx, nil, nil)
 	}
 	if err := b.look(ctx, rows); err != nil {
 		return err
 	}
 	readings := b.readEach(ctx, rows)
+	outage := b.outage(ctx, rows, readings)
 	var events []ledger.Event
 	behind := false // of a row that is to be read again
 	for i := range rows {
@@ -43,9 +55,11 @@ func (b *planBox) readRows(ctx context.Context) error {
 		settled := false
 		if r.Sent {
 			event := readingOf(ledger.Claim{Wish: ledger.Wish{Row: &rows[i].OpenRow}}, b.run.ID, r.ClientRequestID, r.Exchange)
+			event.Spared = r.found() || outage
 			event, settled = b.weighRead(ctx, &rows[i], r, event)
 			events = append(events, b.w.bodies.of(event, rows[i].Wanted))
 		}
+		through = through || settled
 		if behind = behind || !settled; !behind {
 			p.Swept = rows[i].Row
 		}
@@ -53,7 +67,30 @@ func (b *planBox) readRows(ctx context.Context) error {
 	if p.Done = p.Left() <= 0; behind {
 		b.pause = busyWait
 	}
-	return b.write(ctx, nil, events)
+	return through, b.write(ctx, nil, events)
+}
+
+// outage reports whether nothing gets through for the tenant: several reads in a row met passing faults, or a list did and a read
+// does, too. Then everybody waits, and it costs the rows nothing.
+func (b *planBox) outage(ctx context.Context, rows []ledger.PlannedRow, readings []reading) bool {
+	suspect := b.part.Faults >= mostFaults
+	var last *reading
+	for i := range readings {
+		switch r := &readings[i]; {
+		case !r.Sent:
+		case r.found():
+			return false
+		case r.Outcome() == graph.Transient:
+			suspect = b.w.budget.Faltered(rows[i].Key) || suspect
+			last = r
+		}
+	}
+	if !suspect || last == nil {
+		return false
+	}
+	pause, news, err := b.w.budget.Reads.Down(ctx, time.Now(), last.slot)
+	b.paused(ctx, last.Exchange, pause, news, err)
+	return true
 }
 
 // weighRead decides what the read of one row says; ok is false when it is to be read again.

@@ -12,7 +12,8 @@ import (
 	"graphpatch/internal/ledger"
 )
 
-// mostFaults is how many passing faults in a row a page may meet before the rows that are left are read one by one.
+// mostFaults is how many passing faults in a row a page may meet before the rows that are left are read one by one, if they can be
+// read.
 const mostFaults = 5
 
 // overview asks how many statuses the list should have. Without an answer the list goes without.
@@ -149,11 +150,26 @@ func (b *planBox) failedPage(ctx context.Context, x graph.Exchange, problem erro
 		b.listing, p.Link, p.Pages, p.Listed = nil, "", 0, 0
 	case graph.Applied, graph.Transient, graph.Contended, graph.Unknown:
 	}
-	if p.Faults++; p.Faults >= mostFaults {
-		return b.giveUpList(ctx, event, problem)
+	if p.Faults++; p.Faults < mostFaults {
+		b.pause = faulty(p.Faults)
 	}
-	b.pause = faulty(p.Faults)
 	return b.write(ctx, event, nil)
+}
+
+// probeList reads one row by itself, to tell a list that does not come from a service from which nothing comes: an incident
+// can last for days, and a plan that was given up for it would send what need not be sent.
+func (b *planBox) probeList(ctx context.Context) error {
+	p := b.part
+	outage := b.w.budget.Probing()
+	through, err := b.readSome(ctx, 1)
+	switch {
+	case err != nil || !through:
+		return err
+	case !outage:
+		return b.giveUpList(ctx, nil, fmt.Errorf("%d passing faults in a row at one page", p.Faults))
+	}
+	p.Faults = 0
+	return b.write(ctx, nil, nil)
 }
 
 // giveUpList has the rows that are left read one by one.

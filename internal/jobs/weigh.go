@@ -34,6 +34,7 @@ func (f *flight) weigh(ctx context.Context, x graph.Exchange) verdict {
 // reading is one read of the row's status.
 type reading struct {
 	graph.Exchange
+	slot    budget.Slot
 	present userstatus.Observed
 	known   bool // present is what Graph shows
 }
@@ -67,7 +68,7 @@ func (b *box) show(ctx context.Context, target userstatus.Target, slot budget.Sl
 		return reading{}
 	}
 	b.pace(ctx, b.w.budget.Reads, slot, x)
-	return reading{Exchange: x, present: present, known: err == nil && x.Outcome() == graph.Applied}
+	return reading{Exchange: x, slot: slot, present: present, known: err == nil && x.Outcome() == graph.Applied}
 }
 
 // readSlot waits for the slot of one read; ok is false when there is none in time, the worker stops, or halted is closed.

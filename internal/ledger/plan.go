@@ -141,6 +141,15 @@ func (l *Ledger) OpenParts(ctx context.Context, run int64) (open []int32, err er
 	return open, nil
 }
 
+// PlansMore reports whether a part of the run's plan is still to be made.
+func (l *Ledger) PlansMore(ctx context.Context, run int64) (more bool, err error) {
+	err = l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM plan WHERE run = $1 AND done_at IS NULL)`, run).Scan(&more)
+	if err != nil {
+		return false, fmt.Errorf("look for the plan of run %d: %w", run, err)
+	}
+	return more, nil
+}
+
 // FinishPlan ends the planning of a run in the caller's transaction, when all its parts are done: it runs then, or is held for
 // a person to look at the plan. It returns the run as it is then.
 func FinishPlan(ctx context.Context, tx pgx.Tx, id int64, actor string) (Run, error) {

@@ -99,7 +99,7 @@ func (l *Ledger) Unread(ctx context.Context, p *Part, most int) ([]PlannedRow, e
 		WHERE u.run = $1 AND u.row BETWEEN $5 AND $6
 		  AND u.route = $7 AND u.device_configuration_id = $8 AND coalesce(u.certificate_id, '') = $9 AND `+notLookedAt+`
 		  AND (SELECT count(*) FROM audit_event e
-		       WHERE e.run = $1 AND e.row = u.row AND e.method = 'GET' AND e.outcome IN ('transient', 'unknown') AND e.recorded_at >= $4) < $10
+		       WHERE e.run = $1 AND e.row = u.row AND e.method = 'GET' AND NOT e.spared AND e.outcome IN ('transient', 'unknown') AND e.recorded_at >= $4) < $10
 		ORDER BY u.row LIMIT $11`,
 		p.Run, p.Collection.Tenant, fresh(time.Now()), p.BegunAt, max(p.First, p.Swept+1), p.Last,
 		p.Collection.Route, p.Collection.ConfigurationID, p.Collection.CertificateID, mostReads, most)
