@@ -44,7 +44,7 @@ func (b *planBox) readSome(ctx context.Context, most int) (through bool, err err
 		return true, b.write(ctx, nil, nil)
 	}
 	if err := b.look(ctx, rows); err != nil {
-		return err
+		return false, err
 	}
 	readings := b.readEach(ctx, rows)
 	outage := b.outage(ctx, rows, readings)
