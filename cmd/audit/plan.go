@@ -15,8 +15,8 @@ import (
 
 type planCommand struct {
 	RunNumber cli.RunNumber `arg:"" name:"run" help:"The run's number, as enqueue and audit runs show it."`
-	Output    string    `short:"o" required:"" placeholder:"FILE" help:"Where to write; - is standard output. A file that exists is refused unless --force."`
-	Force     bool      `help:"Replace the file if it exists."`
+	Output    string        `short:"o" required:"" placeholder:"FILE" help:"Where to write; - is standard output. A file that exists is refused unless --force."`
+	Force     bool          `help:"Replace the file if it exists."`
 
 	cli.Database
 }

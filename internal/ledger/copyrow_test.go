@@ -29,8 +29,8 @@ type asStored struct {
 	LastReportedDateTime *string
 	UserPrincipalName    *string
 	Other                []string
-	Erased               []byte
 	Expects              *string
+	Erased               []byte
 }
 
 func (k *kit) readBack(run int64) []asStored {
