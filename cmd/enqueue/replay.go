@@ -99,7 +99,9 @@ func (c *replayCommand) Run(ctx context.Context, streams cli.Streams) (err error
 
 // refusedReplay turns what a person can do something about into wrong usage.
 func refusedReplay(err error) error {
-	if _, open := errors.AsType[*audit.StillOpenError](err); open || errors.Is(err, audit.ErrNoRun) {
+	_, open := errors.AsType[*audit.StillOpenError](err)
+	_, purged := errors.AsType[*audit.PurgedError](err)
+	if open || purged || errors.Is(err, audit.ErrNoRun) {
 		return cli.Usage(err)
 	}
 	return err

@@ -82,7 +82,7 @@ type Replayed struct {
 // LeftOut reports whether nothing of the row is to be sent.
 func (r *Replayed) LeftOut() bool { return r.Update.Wanted.Asks() == 0 }
 
-// OpenReplay looks at a run; close what it returns. The error is ErrNoRun or *StillOpenError.
+// OpenReplay looks at a run; close what it returns. The error is ErrNoRun, *PurgedError or *StillOpenError.
 func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err error) {
 	if len(f.Events.Outcomes) == 0 {
 		f.Events.Outcomes = []string{"rejected", "failed"}
@@ -106,6 +106,8 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 		return nil, noRun(f.Events.Run)
 	case err != nil:
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
+	case r.Origin.PurgedAt != nil:
+		return nil, &PurgedError{f.Events.Run, r.Origin.PurgedAt.UTC()}
 	case (r.Origin.State == "running" || r.Origin.State == "planning") && !f.settled():
 		return nil, &StillOpenError{f.Events.Run, r.Origin.State}
 	}

@@ -278,3 +278,14 @@ func TestReplayOfErasedRows(t *testing.T) {
 		}
 	}
 }
+
+// Of a run whose month was purged there is nothing left to send, and that is said.
+func TestReplayOfAPurgedRun(t *testing.T) {
+	w := newWorld(t)
+	run := w.enqueue(contoso, "users.csv", update{configuration, "s1", ""})
+	w.send(run, 1, "rejected", "rejected", 404, "")
+	w.exec(`INSERT INTO audit_purge VALUES ($1, now(), 'bob', 0, sha256(''))`, run/1_000_000)
+	if _, err := w.audit.OpenReplay(t.Context(), replayOf(run)); !errors.As(err, new(*PurgedError)) {
+		t.Errorf("got error %v", err)
+	}
+}

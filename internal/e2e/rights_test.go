@@ -54,7 +54,7 @@ func member(t *testing.T, db *pgtest.DB, roles ...string) *pgx.Conn {
 var rightsOfTables = map[string][4]string{
 	"audit_commit":              {"SELECT insert", "SELECT insert", "SELECT", ""},
 	"audit_commit_…":            {"", "", "", ""},
-	"audit_purge":               {"", "", "SELECT", ""},
+	"audit_purge":               {"SELECT", "", "SELECT", ""},
 	"audit.events":              {"", "", "SELECT", ""},
 	"audit.rows":                {"", "", "SELECT", ""},
 	"audit.runs":                {"", "", "SELECT", ""},

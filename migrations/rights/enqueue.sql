@@ -1,5 +1,5 @@
 -- graphpatch_enqueue puts runs in, holds, releases and cancels them.
-GRANT SELECT ON schema_version, run, run_count, run_counter, status_update, in_flight, audit_event, audit_commit, plan, budget TO graphpatch_enqueue;
+GRANT SELECT ON schema_version, run, run_count, run_counter, status_update, in_flight, audit_event, audit_commit, audit_purge, plan, budget TO graphpatch_enqueue;
 GRANT SELECT ON river_migration, river_job, river_queue TO graphpatch_enqueue;
 
 GRANT EXECUTE ON FUNCTION make_months, event_id TO graphpatch_enqueue;
