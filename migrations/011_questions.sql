@@ -34,7 +34,8 @@ COMMENT ON FUNCTION event_id IS 'The name of an event, as audit event takes it.'
 -- For people with psql and for reporting. What stands here stays: columns may be added at the end. Outcomes and names are
 -- compared as they are in the indexes.
 
-CREATE SCHEMA audit;
+-- It may be left from tables that somebody dropped to begin anew; the views went with those.
+CREATE SCHEMA IF NOT EXISTS audit;
 
 CREATE VIEW audit.runs AS
 SELECT r.id AS run, r.kind, r.name, r.actor, r.tenant, r.priority, r.state, r.reason, r.created_at, r.finished_at,

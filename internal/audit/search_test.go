@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -262,4 +263,21 @@ func blocks(plans []string) (sum int) {
 		}
 	}
 	return sum
+}
+
+// A search of a run goes through every outcome there is: one that the database takes and Outcomes does not name would be missed.
+func TestOutcomesAreTheDatabases(t *testing.T) {
+	rows, err := pgtest.New(t).Pool(t).Query(t.Context(), `
+		SELECT m[1] FROM pg_constraint c, regexp_matches(pg_get_constraintdef(c.oid), '''([a-z]+)''::text', 'g') m
+		WHERE c.conrelid = 'audit_event'::regclass AND c.conname = 'audit_event_outcome_check' ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := slices.Sorted(slices.Values(Outcomes())); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
