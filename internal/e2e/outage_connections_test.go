@@ -10,7 +10,7 @@ import (
 // Others have all the connections. An enqueue says so and what helps; a worker that has lost its own waits, and goes on
 // when there are some again.
 func outOfConnections(t *testing.T) {
-	const rows = 1500
+	const rows = 2200
 	o := newOutage(t, map[string]string{"max_connections": "40"})
 	w := o.working(1)[0]
 	run := o.enqueue(rows)

@@ -253,6 +253,10 @@ func (b *box) take(r report) {
 	b.flying--
 	switch r.kind {
 	case comesAgain:
+		if r.read && r.again == 0 {
+			b.rows.putBack([]*ledger.OpenRow{r.claim.Row}, time.Now())
+			break
+		}
 		b.rows.put(waitingRow{r.claim.Row, time.Now().Add(r.again)})
 	case unsent:
 		b.unsent = append(b.unsent, r)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,9 @@ import (
 // methods are what Graph was asked so far, in order.
 func (k *kit) methods() []string {
 	var all []string
-	for _, r := range k.sim.Requests() {
+	sent := k.sim.Requests() // in the order of their ends
+	slices.SortStableFunc(sent, func(a, b graphsim.Request) int { return a.At.Compare(b.At) })
+	for _, r := range sent {
 		all = append(all, r.Method)
 	}
 	return all

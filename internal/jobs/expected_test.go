@@ -59,6 +59,10 @@ func TestRowsThatExpectSomething(t *testing.T) {
 			t.Errorf("row %d: got %q, want %q", row, got, want)
 		}
 	}
+	// A row that was read goes before those that were not: otherwise what was read of it would be old again by its turn.
+	if first := k.sim.Requests()[:2]; first[0].Method != "GET" || first[1].Method != "PATCH" || first[0].Path != first[1].Path {
+		t.Errorf("first came %s %s, then %s %s", first[0].Method, first[0].Path, first[1].Method, first[1].Path)
+	}
 	read := map[string]bool{}
 	for _, r := range k.sim.Requests() {
 		id := r.Path[strings.LastIndex(r.Path, "/")+1:]

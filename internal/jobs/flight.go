@@ -32,6 +32,7 @@ type report struct {
 	stop     string        // why the whole run must stop
 	failed   bool          // it was the canary, and it failed
 	readBack bool          // it was the canary, and it passed
+	read     bool          // comesAgain: its status was read so that it may be sent, which ages while others are before it
 }
 
 type reportKind int

@@ -24,7 +24,7 @@ func (f *flight) resolve(ctx context.Context) {
 		return
 	}
 	e := readingOf(f.claim, f.run.ID, f.claim.ID, r.Exchange)
-	answer := report{claim: f.claim, readBack: r.known && f.claim.Send.Differs(r.present) == 0}
+	answer := report{claim: f.claim, read: true, readBack: r.known && f.claim.Send.Differs(r.present) == 0}
 	switch {
 	case answer.readBack:
 		e.Settles = "unchanged"

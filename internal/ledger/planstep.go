@@ -144,6 +144,9 @@ func (l *Ledger) Step(ctx context.Context, p *Part, page *Event, found []Event) 
 				t.count(e)
 			}
 		}
+		if len(t.leaves.rows) == 0 {
+			return nil // nothing happened to count
+		}
 		changes, err = l.bump(ctx, tx, map[int64]*tally{p.Run: t})
 		return err
 	})

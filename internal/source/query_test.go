@@ -228,7 +228,7 @@ func TestPostgresRefusals(t *testing.T) {
 		{"SELECT * FROM hidden", nil, "the user \"" + role + "\" has no right to that: permission denied for table hidden", false},
 		{"SELECT $1::int, $2::int", func(cfg *QueryConfig) { cfg.Parameters = []string{"1"} }, "the query takes 2 of --param, 1 given", true},
 		{"SELECT $1::int", func(cfg *QueryConfig) { cfg.Parameters = []string{"many"} }, "invalid input syntax for type integer: \"many\"", true},
-		{`SELECT 1 AS "` + "\x1b[2J" + `" WHERE "` + "\x1b]8;;x\a\u202e" + `" = 1`, nil, "line 1, column 24 of the query: column \"�]8;;x��\" does not exist", true},
+		{`SELECT 1 AS "` + "\x1b[2J" + `" WHERE "` + "\x1b]8;;x\a\u202e" + `" = 1`, nil, "line 1, column 26 of the query: column \"�]8;;x��\" does not exist", true},
 		{"SELECT 1/(n-3) FROM generate_series(1, 5) n", nil, "division by zero", true},
 		{"SELECT repeat('x', 1050000)", nil, "row 1 is longer than 1 MiB", true},
 		{"SELECT repeat('x', 40000000)", nil, "a row has 40000006 bytes, more than can be read", true},
