@@ -19,7 +19,7 @@ type exportCommand struct {
 
 // Help is what --help adds; kong calls it.
 func (c *exportCommand) Help() string {
-	return `Writes all events that satisfy the filters, newest first, as they are read: whatever their number, it takes no more memory.
+	return `Writes all events that satisfy the filters, newest first, as they are read: whatever their number, it takes no more memory. Of one run, standard error says where its chain ends: audit verify can be held against that.
 
 Example:
 
@@ -40,6 +40,13 @@ func (c *exportCommand) Run(ctx context.Context, streams cli.Streams) error {
 	}
 	filter.Bodies = c.Bodies
 	return reading(ctx, c.Database, func(a *audit.Audit) error {
-		return writeEventsAs(c.Format, streams.Out, a.Events(ctx, filter), c.Bodies)
+		if err := writeEventsAs(c.Format, streams.Out, a.Events(ctx, filter), c.Bodies); err != nil || filter.Run == 0 {
+			return err
+		}
+		d, err := a.Show(ctx, filter.Run)
+		if err != nil || d.Digest == nil {
+			return err
+		}
+		return tellChain(streams.Err, &d)
 	})
 }

@@ -101,7 +101,7 @@ func (c *resultsCommand) tell(w io.Writer, d *audit.Detail, note *fileNote, rows
 		return err
 	}
 	if d.Digest != nil {
-		if _, err := fmt.Fprintf(w, "The chain of the run ends at commit %d, digest %s\n", *d.Commit, *d.Digest); err != nil {
+		if err := tellChain(w, d); err != nil {
 			return err
 		}
 	}
@@ -137,4 +137,10 @@ func harmless(cell string) string {
 		return "'" + cell
 	}
 	return cell
+}
+
+// tellChain says where the chain of a run ends, for whoever keeps what was written: verify can be held against it.
+func tellChain(w io.Writer, d *audit.Detail) error {
+	_, err := fmt.Fprintf(w, "The chain of the run ends at commit %d, digest %s\n", *d.Commit, *d.Digest)
+	return err
 }

@@ -18,7 +18,7 @@ type runOptions struct {
 	Wait        bool                `help:"Wait until the run is finished, held or cancelled, and show its progress. Exit code 3: finished with rows rejected or failed; 1: held or cancelled."`
 	Hold        bool                `help:"Enqueue the run on hold, for release later."`
 	Blind       bool                `help:"Send every row without reading its status first. Not set: what Graph shows as it is wanted is not sent, and is settled as unchanged."`
-	Plan        bool                `help:"Read the statuses, then hold the run for a person to look at what would be changed; release sends it."`
+	Plan        bool                `help:"Read the statuses, then hold the run for a person to look at what would be changed; release sends it. Each status is read again before its row is sent; one that somebody else has changed meanwhile is left alone, and its row is settled as moved."`
 	Recheck     bool                `help:"Read a status again just before its row is sent, when it was read more than 5 minutes before; a status that somebody else has changed since is left alone, and its row is settled as moved."`
 	SkipMissing bool                `help:"Do not send rows whose statuses Graph does not have: they are settled as missing."`
 	Canary      *int32              `placeholder:"N" help:"Send the first N rows, then hold the run for a person to look at them; release sends the others. Not set: the first row goes alone and is read back, as always, and the others follow by themselves."`
@@ -82,7 +82,7 @@ func (o *runOptions) newRun(b *batch) ledger.NewRun {
 		Kind: b.kind, Name: o.Name, Actor: o.Actor.Name(), Tenant: b.tenant, Priority: o.Priority, Hold: o.Hold && !o.Plan, Blind: o.Blind, PlanHold: o.Plan,
 		MaxFailures: o.MaxFailures, Fingerprint: b.fingerprint, Again: o.Again, Options: b.options, Source: b.note, Origin: b.origin, Known: b.known,
 	}
-	n.Options.Recheck, n.Options.SkipMissing = o.Recheck, o.SkipMissing
+	n.Options.Recheck, n.Options.Approval, n.Options.SkipMissing = o.Recheck, o.Plan, o.SkipMissing
 	if n.Name == "" {
 		n.Name = b.name
 	}

@@ -51,6 +51,9 @@ func TestTamperingIsNoticed(t *testing.T) {
 		!strings.HasSuffix(r.stdout, "; 1 held against exported digests.\n") {
 		t.Errorf("got %s", r)
 	}
+	if told := k.ok("audit", "export", "--run", run, "--format=jsonl").stderr; !strings.HasPrefix(told, "The chain of the run ends at commit ") {
+		t.Errorf("an export says %q", told)
+	}
 	k.ok("audit", "verify", "--month", run[:6], "--against", "checkpoint.jsonl")
 	if r := k.run("audit", "verify", run, "--against", "none.jsonl"); r.code != 2 {
 		t.Errorf("got %s", r)

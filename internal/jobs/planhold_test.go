@@ -147,19 +147,35 @@ func TestOlderRunAfterAPlan(t *testing.T) {
 	k.checkStatuses(10, userstatus.Compliant)
 }
 
-// With a recheck, what somebody else has changed since it was read is not overwritten.
+// With a recheck, or when a person approved the plan, what somebody else has changed since it was read is not overwritten.
 func TestRecheck(t *testing.T) {
 	t.Parallel()
+	for how, wants := range map[string]struct {
+		options ledger.Options
+		old     string
+	}{
+		"a recheck":   {ledger.Options{Recheck: true}, "6 minutes"},
+		"an approval": {ledger.Options{Approval: true}, "1 minute"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			rechecked(t, wants.options, wants.old)
+		})
+	}
+}
+
+func rechecked(t *testing.T, options ledger.Options, old string) {
+	t.Helper()
 	k := newKit(t, graphsim.Config{Strict: true})
 	k.seed(1, 40, userstatus.Error)
-	run := k.enqueue(41, userstatus.Compliant, planHold, func(n *ledger.NewRun) { n.Options.Recheck = true })
+	run := k.enqueue(41, userstatus.Compliant, planHold, func(n *ledger.NewRun) { n.Options = options })
 	k.start(k.workerFor("w", "token", fast))
 	k.await(run, ledger.Held)
 	k.seed(1, 5, userstatus.NotApplicable) // somebody else's doing
 	k.seed(6, 10, userstatus.Compliant)
 	k.seed(41, 41, userstatus.Conflict) // was not there
 	k.exec(`ALTER TABLE audit_event DISABLE TRIGGER audit_event_append_only`)
-	k.exec(`UPDATE audit_event SET recorded_at = recorded_at - interval '6 minutes' WHERE row BETWEEN 1 AND 30 OR row = 41`)
+	k.exec(`UPDATE audit_event SET recorded_at = recorded_at - interval '` + old + `' WHERE row BETWEEN 1 AND 30 OR row = 41`)
 	if err := k.enqueuer.Release(t.Context(), run, "tester", "it looks good"); err != nil {
 		t.Fatal(err)
 	}

@@ -30,19 +30,27 @@ func (f *flight) resolve(ctx context.Context) {
 		e.Settles = "unchanged"
 	case f.claim.Row.Expects != "":
 		answer.again, answer.stop = f.expected(ctx, &e, r)
-	case f.run.Options.Recheck:
+	case f.rechecks():
 		answer.again = f.recheck(&e, r)
 	}
 	answer.kind, answer.outcome, answer.problem = f.record(e), e.Settles, f.text(r.Problem())
 	f.reports <- answer
 }
 
-// recheckAfter is for how long what was read of a status is taken for what is there.
+// recheckAfter is for how long what was read of a status is taken for what is there. What a person has approved is what was
+// seen, so there it is only as long as it takes to send it.
 const recheckAfter = 5 * time.Minute
+
+// rechecks reports whether the run wants statuses to be read again.
+func (b *box) rechecks() bool { return b.run.Options.Recheck || b.run.Options.Approval }
 
 // stale reports whether the row's status is to be read again before the row is sent.
 func (b *box) stale(row *ledger.OpenRow, now time.Time) bool {
-	return b.run.Options.Recheck && now.Sub(row.Seen.At) > recheckAfter
+	after := recheckAfter
+	if b.run.Options.Approval {
+		after = seenFor
+	}
+	return b.rechecks() && now.Sub(row.Seen.At) > after
 }
 
 // recheck compares what is there with what was there when the row was last looked at: a change that somebody else has made

@@ -160,7 +160,7 @@ func (w *sliceWorker) work(ctx context.Context, run ledger.Run, slice int32) (*b
 	if err != nil {
 		return nil, err
 	}
-	if run.Options.Recheck {
+	if run.Options.Recheck || run.Options.Approval {
 		if err := w.ledger.See(ctx, run.ID, open); err != nil {
 			return nil, err
 		}

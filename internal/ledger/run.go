@@ -55,6 +55,9 @@ type Options struct {
 	Duplicates bool `json:"duplicates,omitempty"`
 	// Recheck says that a status is read again before its row is sent, when the plan saw it some minutes ago.
 	Recheck bool `json:"recheck,omitempty"`
+	// Approval says that a person looks at the plan before anything is sent. What it saw may be old by then, so each status is
+	// read again.
+	Approval bool `json:"approval,omitempty"`
 	// SkipMissing says that rows are not sent whose statuses Graph does not have.
 	SkipMissing bool `json:"skipMissing,omitempty"`
 	// MaxDrift is a DriftLimit: the run is held when its plan finds more to change.
