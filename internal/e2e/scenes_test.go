@@ -255,6 +255,9 @@ func TestKilledWorker(t *testing.T) {
 		return count(`SELECT settled FROM run_count`) > rows/2 && count(`SELECT count(*) FROM in_flight`) > 0
 	})
 	first.end(syscall.SIGKILL)
+	k.until("the server has finished what the worker had asked of it", func() bool {
+		return count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'graphpatch worker%'`) == 0
+	})
 	left := count(`SELECT count(*) FROM in_flight`)
 	// What the clock would do in a minute and a half: the jobs count as stuck, the leader as gone, the leases as over.
 	for _, sql := range []string{
