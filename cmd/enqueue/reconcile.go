@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -90,10 +89,7 @@ func (c *reconcileCommand) tellDrift(ctx context.Context, streams cli.Streams, d
 			err = errors.Join(err, fault)
 		}
 	}()
-	if err := untilPlanned(ctx, d, run); err != nil {
-		return err
-	}
-	found, text, err := d.books.Found(ctx, run)
+	found, text, err := planOf(ctx, d, run)
 	if err != nil {
 		return err
 	}
@@ -108,23 +104,27 @@ func (c *reconcileCommand) tellDrift(ctx context.Context, streams cli.Streams, d
 	return err
 }
 
-func untilPlanned(ctx context.Context, d desk, run int64) error {
+// planOf waits until the plan of a run is complete.
+func planOf(ctx context.Context, d desk, run int64) (found ledger.PlanCounts, text string, err error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {
+		// First the state, then the plan: a run stands still after its plan is complete.
 		p, err := d.books.Progress(ctx, run)
+		if ctx.Err() != nil {
+			return found, "", errors.New("interrupted before everything was read; nothing is sent")
+		}
+		if err != nil {
+			return found, "", err
+		}
+		found, text, done, err := d.books.Found(ctx, run)
 		switch {
-		case ctx.Err() != nil:
-			return errors.New("interrupted before everything was read; nothing is sent")
-		case err != nil:
-			return err
+		case err != nil || done:
+			return found, text, err
 		case p.State == ledger.Cancelled:
-			return fmt.Errorf("run %d, which reads the statuses, was cancelled by somebody: %s", run, cli.Visible(why(p)))
-		case p.State != ledger.Planning && p.State != ledger.Held, p.State == ledger.Held && strings.HasPrefix(p.Reason, "planned: "),
-			p.State == ledger.Held && strings.Contains(p.Reason, "max-drift"):
-			return nil
+			return found, "", fmt.Errorf("run %d, which reads the statuses, was cancelled by somebody: %s", run, cli.Visible(why(p)))
 		case p.State == ledger.Held:
-			return fmt.Errorf("the statuses cannot be read: %s", cli.Visible(why(p)))
+			return found, "", fmt.Errorf("the statuses cannot be read: %s", cli.Visible(why(p)))
 		}
 		select {
 		case <-ticker.C:

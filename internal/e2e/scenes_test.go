@@ -276,7 +276,8 @@ func TestKilledWorker(t *testing.T) {
 		t.Errorf("%d rows have a final event, want %d", n, rows)
 	}
 	if n := count(`SELECT count(*) FROM audit_event WHERE outcome = 'unknown'`); n != left {
-		t.Errorf("%d rows are named as unknown, %d were in flight", n, left)
+		t.Errorf("%d rows are named as unknown, %d were in flight:\n%s", n, left, strings.Join(column(t, conn, `
+			SELECT concat_ws(' ', worker, method, status, error, count(*)) FROM audit_event WHERE outcome = 'unknown' GROUP BY worker, method, status, error`), "\n"))
 	}
 	for _, r := range patches(k, root) {
 		if n := count(`SELECT count(*) FROM audit_event WHERE client_request_id = $1`, r.ClientRequestID); n != 1 {

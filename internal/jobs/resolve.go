@@ -18,7 +18,13 @@ import (
 func (f *flight) resolve(ctx context.Context) {
 	limited, cancel := context.WithDeadline(ctx, f.claimedAt.Add(ledger.StartWithin))
 	defer cancel()
-	r := f.get(limited, f.claim.ID)
+	slot, ok := f.readSlot(limited, nil)
+	if !ok {
+		f.reports <- report{claim: f.claim, kind: unsent}
+		return
+	}
+	// The request has as long as any other.
+	r := f.show(ctx, f.claim.Row.Target, slot, f.claim.ID)
 	if !r.Sent {
 		f.reports <- report{claim: f.claim, kind: unsent}
 		return

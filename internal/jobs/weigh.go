@@ -44,21 +44,16 @@ func (r reading) found() bool { return r.known || r.Outcome() == graph.Rejected 
 
 // read reads the row's status once, on the read budget. It is an attempt of its own, which v keeps for the record.
 func (f *flight) read(ctx context.Context, v *verdict) reading {
-	id := uuid.New()
-	r := f.get(ctx, id)
-	if r.Sent {
-		v.reads = append(v.reads, readingOf(f.claim, f.run.ID, id, r.Exchange))
-	}
-	return r
-}
-
-// get makes the one request of a read; it is the zero reading if none was made.
-func (f *flight) get(ctx context.Context, id uuid.UUID) reading {
 	slot, ok := f.readSlot(ctx, nil)
 	if !ok {
 		return reading{}
 	}
-	return f.show(ctx, f.claim.Row.Target, slot, id)
+	id := uuid.New()
+	r := f.show(ctx, f.claim.Row.Target, slot, id)
+	if r.Sent {
+		v.reads = append(v.reads, readingOf(f.claim, f.run.ID, id, r.Exchange))
+	}
+	return r
 }
 
 // show reads a status in a slot; it is the zero reading if no request was made.

@@ -209,13 +209,13 @@ func countFromHere(ctx context.Context, tx pgx.Tx, run Run) error {
 	return nil
 }
 
-// Found returns what the plan of a run has found so far, and the same in words.
-func (l *Ledger) Found(ctx context.Context, run int64) (c PlanCounts, text string, err error) {
+// Found returns what the plan of a run has found so far, the same in words, and whether the plan is complete.
+func (l *Ledger) Found(ctx context.Context, run int64) (c PlanCounts, text string, done bool, err error) {
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		c, text, _, err = planSum(ctx, tx, run)
+		c, text, done, err = planSum(ctx, tx, run)
 		return err
 	})
-	return c, text, err
+	return c, text, done, err
 }
 
 // tooMuchDrift says why a run is held that would change more than it may.
