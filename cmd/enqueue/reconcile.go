@@ -40,10 +40,8 @@ func (c *reconcileCommand) Run(ctx context.Context, streams cli.Streams) error {
 		return cli.Usage(err)
 	}
 	return atDesk(ctx, c.Database, func(d desk) error {
-		if r.OnlyLook = c.DryRun; c.DryRun {
-			if err := mustBeServed(ctx, d, r.Tenant); err != nil {
-				return err
-			}
+		if c.DryRun {
+			return c.rehearse(ctx, streams, d, r)
 		}
 		claim, err := claimNow(ctx, d, r.Name, c.Actor.Name())
 		if err != nil {
@@ -53,12 +51,24 @@ func (c *reconcileCommand) Run(ctx context.Context, streams cli.Streams) error {
 		if err != nil {
 			return notReconciled(r.Name, err)
 		}
-		if c.DryRun {
-			return c.tellDrift(ctx, streams, d, run, sum.Rows)
-		}
 		o := &runOptions{Wait: c.Wait, Output: c.Output, Priority: r.Priority, MaxFailures: r.MaxFailures, Tenant: served.Tenant}
 		return o.afterwards(ctx, streams, d, run, &batch{tenant: r.Tenant, from: r.Name, rows: sum.Rows})
 	})
+}
+
+// rehearse reads what Graph shows, and fires nothing.
+func (c *reconcileCommand) rehearse(ctx context.Context, streams cli.Streams, d desk, r jobs.Reconciliation) error {
+	if err := mustBeServed(ctx, d, r.Tenant); err != nil {
+		return err
+	}
+	run, sum, err := d.enqueuer.Rehearse(ctx, r, c.Actor.Name())
+	if errors.As(err, new(*jobs.RefusedError)) {
+		return cli.Usage(fmt.Errorf("%s: %w. Nothing was enqueued", r.Name, err))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.Name, err)
+	}
+	return c.tellDrift(ctx, streams, d, run, sum.Rows)
 }
 
 func mustBeServed(ctx context.Context, d desk, tenant uuid.UUID) error {

@@ -33,7 +33,6 @@ type Reconciliation struct {
 
 	Priority    int
 	MaxFailures ledger.FailureLimit
-	OnlyLook    bool // the run is held when its statuses are read
 }
 
 // leaveAlone is how often a row is corrected to the same values: Intune itself rewrites these reports, and must not be fought.
@@ -71,7 +70,7 @@ func (e *NothingEnqueuedError) Unwrap() error { return e.Err }
 // *NothingEnqueuedError, around a *RefusedError in the latter cases. ErrFenced: somebody else has taken it over.
 func (e *Enqueuer) Reconcile(ctx context.Context, r Reconciliation, claim ledger.FiringClaim, actor string) (run int64, sum *source.Summary, err error) {
 	err = e.whilePulsing(ctx, claim, func(ctx context.Context) error {
-		if run, sum, err = e.reconcile(ctx, r, claim, actor); err == nil || ctx.Err() != nil {
+		if run, sum, err = e.reconcile(ctx, r, &claim, actor); err == nil || ctx.Err() != nil {
 			return err
 		}
 		if fault := e.ledger.EndFiring(ctx, claim, outcomeOf(err), err.Error()); fault != nil {
@@ -82,6 +81,12 @@ func (e *Enqueuer) Reconcile(ctx context.Context, r Reconciliation, claim ledger
 	return run, sum, err
 }
 
+// Rehearse brings the rows of a reconciliation in as a run that is held when its statuses are read. It is no firing, so nobody
+// takes it over and sends what was only to be looked at.
+func (e *Enqueuer) Rehearse(ctx context.Context, r Reconciliation, actor string) (run int64, sum *source.Summary, err error) {
+	return e.reconcile(ctx, r, nil, actor)
+}
+
 // outcomeOf is what becomes of a firing that brings nothing in.
 func outcomeOf(err error) string {
 	if errors.As(err, new(*RefusedError)) {
@@ -90,7 +95,8 @@ func outcomeOf(err error) string {
 	return "failed"
 }
 
-func (e *Enqueuer) reconcile(ctx context.Context, r Reconciliation, claim ledger.FiringClaim, actor string) (run int64, _ *source.Summary, err error) {
+// reconcile brings the rows in, for a firing; without one they are only read.
+func (e *Enqueuer) reconcile(ctx context.Context, r Reconciliation, claim *ledger.FiringClaim, actor string) (run int64, _ *source.Summary, err error) {
 	table, csv, sum, err := r.check(ctx)
 	if err != nil {
 		return 0, sum, err
@@ -105,8 +111,8 @@ func (e *Enqueuer) reconcile(ctx context.Context, r Reconciliation, claim ledger
 	note.Reconciliation = r.Name
 	table.Note(note)
 	run, _, err = e.Import(ctx, ledger.NewRun{
-		Kind: "reconcile", Name: r.Name, Actor: actor, Tenant: r.Tenant, Priority: r.Priority, MaxFailures: r.MaxFailures, PlanHold: r.OnlyLook,
-		Fingerprint: sum.Fingerprint, Again: true, Source: note, Options: ledger.Options{Duplicates: table.AllowDuplicates, MaxDrift: r.MaxDrift.String(), LeaveAlone: leaveAlone}, Firing: &claim,
+		Kind: "reconcile", Name: r.Name, Actor: actor, Tenant: r.Tenant, Priority: r.Priority, MaxFailures: r.MaxFailures, PlanHold: claim == nil,
+		Fingerprint: sum.Fingerprint, Again: true, Source: note, Options: ledger.Options{Duplicates: table.AllowDuplicates, MaxDrift: r.MaxDrift.String(), LeaveAlone: leaveAlone}, Firing: claim,
 	}, csv.Rows(ctx, sum))
 	var changed *source.ChangedError
 	if errors.As(err, &changed) {
@@ -254,7 +260,7 @@ func (f *firings) Work(ctx context.Context, job *river.Job[ReconcileArgs]) error
 	log := f.log.With("reconciliation", claim.Name, "due", claim.Due.UTC().Format(time.RFC3339))
 	err := f.enqueuer.whilePulsing(ctx, claim, func(ctx context.Context) error {
 		for try := 1; ; try++ {
-			run, sum, err := f.enqueuer.reconcile(ctx, f.known[i], claim, "schedule")
+			run, sum, err := f.enqueuer.reconcile(ctx, f.known[i], &claim, "schedule")
 			switch {
 			case err == nil:
 				log.Info("reconciliation enqueued", "run", run, "rows", sum.Rows)

@@ -174,7 +174,7 @@ func TestFencedImportLeavesNothing(t *testing.T) {
 	r, _ := reconciliation(t, usersCSV)
 	claim := k.claim(r)
 	claim.Fence--
-	_, _, err := k.enqueuer.reconcile(t.Context(), r, claim, "tester")
+	_, _, err := k.enqueuer.reconcile(t.Context(), r, &claim, "tester")
 	if !errors.Is(err, ledger.ErrFenced) {
 		t.Errorf("got %v", err)
 	}
