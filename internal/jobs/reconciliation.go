@@ -254,7 +254,11 @@ const (
 func (f *firings) Work(ctx context.Context, job *river.Job[ReconcileArgs]) error {
 	i := slices.IndexFunc(f.known, func(r Reconciliation) bool { return r.Name == job.Args.Name })
 	if i < 0 {
-		return river.JobSnooze(time.Second) // another process has it in its configuration
+		// Another process has it in its configuration; if none has any more, whoever gets it back takes the firing over.
+		if time.Since(job.CreatedAt) > 2*ledger.FiringLease {
+			return nil
+		}
+		return river.JobSnooze(time.Second)
 	}
 	claim := ledger.FiringClaim{Name: job.Args.Name, Due: job.Args.Due, Fence: job.Args.Fence}
 	log := f.log.With("reconciliation", claim.Name, "due", claim.Due.UTC().Format(time.RFC3339))
