@@ -192,7 +192,7 @@ func (r *Recorder) say(err error, events int) (said bool) {
 	case pgconn.Timeout(err):
 		why = "it takes too long"
 	}
-	if r.db.gone(context.Background()) || !r.trouble.isNews(why) {
+	if r.db.gone(context.Background()) || !r.trouble.isNews(why, time.Now()) {
 		return false
 	}
 	r.log.Error("answers cannot be recorded: nothing is sent until they can", "why", why, "waiting", events, "error", err)

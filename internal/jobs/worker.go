@@ -126,7 +126,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		MaxAttempts:          math.MaxInt16,
 		RetryPolicy:          atOnce{},
 		PeriodicJobs:         []*river.PeriodicJob{periodicMaintenance()},
-		Logger:               slog.New(quiet{config.Log.Handler(), slices.db}),
+		Logger:               slog.New(newQuiet(config.Log.Handler(), slices.db)),
 	})
 	if err != nil {
 		w.slices.close(context.Background())
