@@ -11,14 +11,14 @@ import (
 
 // Audit reads. Its methods are safe for concurrent use.
 type Audit struct {
-	pool           *pgxpool.Pool
-	reach, fewRows int
-	slack          time.Duration
+	pool   *pgxpool.Pool
+	bounds bounds
+	slack  time.Duration
 }
 
 // New returns an Audit over a migrated database. The pool must not be the ledger's: its settings forbid the plans that
 // a search through a whole history needs.
-func New(pool *pgxpool.Pool) *Audit { return &Audit{pool, reach, fewRows, slack} }
+func New(pool *pgxpool.Pool) *Audit { return &Audit{pool, measuredBounds, slack} }
 
 // ErrNoRun says that there is no run of that number.
 var ErrNoRun = errors.New("no such run")

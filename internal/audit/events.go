@@ -58,13 +58,14 @@ var errLeft = errors.New("left")
 
 // walking leaves the planner little but to walk along an index and look up the rest, in the order that is asked for: nothing
 // is gathered or sorted that grows with the history. A plan is made for the values at hand, and not compiled, which would take
-// longer than a page.
+// longer than a page. The memory is what mostHashed rows take.
 const walking = `SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off;
-	SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan`
+	SET LOCAL enable_bitmapscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL plan_cache_mode = force_custom_plan;
+	SET LOCAL work_mem = '32MB'`
 
-// inOrder calls read in a transaction that reads and plans as walking says.
+// inOrder calls read in a transaction that reads, sees one state of the history, and plans as walking says.
 func (a *Audit) inOrder(ctx context.Context, read func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, a.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, a.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, walking+"; "+patient); err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}

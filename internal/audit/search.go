@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,15 +12,15 @@ import (
 // search is an EventFilter at work in a transaction.
 type search struct {
 	EventFilter
-	tx             pgx.Tx
-	reach, fewRows int
-	after          *position
-	runs           []int64 // the only runs there can be events of; nil: not known
-	empty          bool    // there can be none
+	tx pgx.Tx
+	bounds
+	after *position
+	runs  []int64 // the only runs there can be events of; nil: not known
+	empty bool    // there can be none
 }
 
 func (a *Audit) search(ctx context.Context, tx pgx.Tx, f EventFilter) (*search, error) {
-	s := &search{EventFilter: f, tx: tx, reach: a.reach, fewRows: a.fewRows}
+	s := &search{EventFilter: f, tx: tx, bounds: a.bounds}
 	if f.RequestID != "" {
 		// Of two ids one is asked for, which takes two indexes at once.
 		if _, err := tx.Exec(ctx, `SET LOCAL enable_bitmapscan = on`); err != nil {
@@ -45,19 +44,41 @@ func (a *Audit) search(ctx context.Context, tx pgx.Tx, f EventFilter) (*search, 
 // where are the conditions on e, those of the search included.
 func (s *search) where() conditions {
 	c := s.EventFilter.where()
-	if s.runs != nil {
-		c.and("e.run = ANY (@runs)", "runs", s.runs)
-	}
-	s.whereAfter(&c)
+	s.whereSearch(&c)
 	return c
 }
 
-// reach is how many events are looked through in the order of time before anything else is tried: most questions are about
-// what is new, and are answered by then. It takes some milliseconds.
-const reach = 2000
+// whereSearch leaves what the search knows of events.
+func (s *search) whereSearch(c *conditions) {
+	if s.runs != nil {
+		c.and("e.run = ANY (@runs)", "runs", s.runs)
+	}
+	s.whereAfter(c)
+}
 
-// fewRows is how many rows may be looked at for their events at once.
-const fewRows = 3000
+// whereRun are the conditions on the event's run, r, what the search knows of runs included.
+func (s *search) whereRun() conditions {
+	c := s.EventFilter.whereRun()
+	if s.runs != nil {
+		c.and("r.id = ANY (@runs)", "runs", s.runs)
+	}
+	return c
+}
+
+// bounds are those up to which one way to find events is better than the next. Tests have smaller ones.
+type bounds struct {
+	// reach is how many events are looked through in the order of time before anything else is tried: most questions are about
+	// what is new, and are answered by then. It takes some milliseconds.
+	reach int
+	// fewRows is how many rows of all runs may be looked at for their events at once.
+	fewRows int
+	// mostHashed is how many rows of a run are kept in memory to look through its events: 16 MB.
+	mostHashed int
+	// mostRuns is of how many runs it is worth asking when they were worked.
+	mostRuns int
+}
+
+var measuredBounds = bounds{reach: 2000, fewRows: 3000, mostHashed: 200_000, mostRuns: 1000}
 
 // page finds the first events of the order by the index that leads to them soonest, whatever the planner would guess: events
 // of one kind often lie together at the far end of the history, and a walk that expects them everywhere reads all of it.
@@ -101,74 +122,21 @@ func (s *search) byIndex() statement {
 	return s.byRun()
 }
 
-// ofManyRows finds events by properties that many rows may share. When few do, it goes from them to their events, otherwise
-// through the time in which their runs were worked.
-func (s *search) ofManyRows(ctx context.Context) ([]Event, error) {
-	count := s.rows()
-	count.sql = `SELECT count(*) FROM (` + count.sql + ` LIMIT ` + strconv.Itoa(s.fewRows+1) + `) u`
-	var n int
-	if err := s.tx.QueryRow(ctx, count.sql, count.named()).Scan(&n); err != nil {
-		return nil, fmt.Errorf("count rows: %w", err)
-	}
-	if n <= s.fewRows {
-		return s.read(ctx, s.rowsFirst())
-	}
-	if err := s.ofRuns(ctx, s.runsOfRows()); err != nil || s.empty {
-		return nil, err
-	}
-	return s.read(ctx, s.whole())
-}
-
 // narrow lets the search of one run begin where its events do.
 func (s *search) narrow(ctx context.Context) error {
 	if s.Run == 0 {
 		return nil
 	}
-	return s.ofRuns(ctx, statement{sql: `SELECT r.id FROM run r WHERE r.id = @run`, conditions: s.whereRun()})
-}
-
-// maxSpan is of how many runs it is worth asking when they were worked.
-const maxSpan = 1000
-
-// ofRuns narrows the search to runs, and if they are few lets it begin with the first of their events.
-func (s *search) ofRuns(ctx context.Context, runs statement) error {
-	rows, err := s.tx.Query(ctx, runs.sql, runs.named())
-	if err != nil {
-		return fmt.Errorf("look for runs: %w", err)
-	}
-	if s.runs, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
-		return fmt.Errorf("look for runs: %w", err)
-	}
-	if len(s.runs) > maxSpan {
-		return nil
-	}
-	end, err := s.end(ctx)
+	ends, err := s.ends(ctx, []int64{s.Run})
 	switch {
 	case err != nil:
-		return fmt.Errorf("ask when runs were worked: %w", err)
-	case end == nil:
+		return err
+	case len(ends) == 0:
 		s.empty = true
-	case s.Oldest && s.Since.Before(*end):
-		s.Since = *end
-	case !s.Oldest && (s.Until.IsZero() || s.Until.After(*end)):
-		s.Until = end.Add(time.Microsecond)
+	default:
+		s.only(ends)
 	}
 	return nil
-}
-
-// end is the time of the runs' event that comes first in the order, nil when they have none.
-func (s *search) end(ctx context.Context) (end *time.Time, err error) {
-	extreme := "max"
-	if s.Oldest {
-		extreme = "min"
-	}
-	err = s.tx.QueryRow(ctx, `
-		SELECT `+extreme+`(t.recorded_at)
-		FROM unnest($1::bigint[]) r (id) CROSS JOIN unnest($2::text[]) o (outcome) CROSS JOIN LATERAL (
-			SELECT e.recorded_at FROM audit_event e
-			WHERE e.run = r.id AND e.run + 0 = r.id AND e.outcome COLLATE "C" = o.outcome
-			ORDER BY e.recorded_at`+s.direction()+` LIMIT 1) t`, s.runs, Outcomes()).Scan(&end)
-	return end, err
 }
 
 // position is where an event stands in the order of all.

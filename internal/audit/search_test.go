@@ -92,7 +92,6 @@ func TestPagesAreTheWhole(t *testing.T) {
 	h := history{runs: 10, rows: 110}
 	h.build(t, pool)
 	a := New(pool)
-	a.reach, a.fewRows = 40, 30
 	all := take(t, a, EventFilter{})
 	if len(all) != 10*(110+11+1) {
 		t.Fatalf("%d events", len(all))
@@ -116,6 +115,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 	for i, name := range names {
 		check := func(name string, f EventFilter) {
 			f.Oldest = random.IntN(2) == 0
+			a.bounds = bounds{reach: 40, fewRows: 5, mostHashed: 60, mostRuns: []int{8, 1000}[random.IntN(2)]}
 			var want []string
 			for i := range all {
 				if satisfies(&all[i], &f, tenants) {
@@ -247,6 +247,26 @@ func TestPagesAreFoundInIndexes(t *testing.T) {
 				t.Errorf("%s, oldest first %t: %d blocks:\n%s", name, f.Oldest, n, text)
 			}
 		}
+	}
+}
+
+// When too many rows of a run share what is asked for, and its events are far from the end: the rows are kept in memory. Looked up
+// for each event instead, or read through for each, they would take much longer than a page may.
+func TestManyRowsAreKeptInMemory(t *testing.T) {
+	db := pgtest.New(t)
+	h := history{runs: 3, rows: 5000}
+	h.build(t, db.Pool(t))
+	var told []string
+	a := New(planned(t, db, nil, &told))
+	a.bounds.fewRows = 5
+	f := ask(h)["old user"]
+	f.Limit = 50
+	told = nil
+	if n := len(take(t, a, f)); n != f.Limit {
+		t.Errorf("%d events, want %d", n, f.Limit)
+	}
+	if text := strings.Join(told, "\n"); !strings.Contains(text, "hashed SubPlan") || strings.Contains(text, "(SubPlan") {
+		t.Errorf("the rows are not kept in memory:\n%s", text)
 	}
 }
 

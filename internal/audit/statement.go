@@ -26,15 +26,20 @@ func (s *search) direction() string {
 	return " DESC"
 }
 
+// beyond compares what comes later in the order with what comes before it.
+func (s *search) beyond() string {
+	if s.Oldest {
+		return ">"
+	}
+	return "<"
+}
+
 // whereAfter leaves what comes after a position. The time is named twice, because only alone it leads into an index.
 func (s *search) whereAfter(c *conditions) {
 	if s.after == nil {
 		return
 	}
-	compare := "<"
-	if s.Oldest {
-		compare = ">"
-	}
+	compare := s.beyond()
 	c.and("e.recorded_at "+compare+"= @after_at AND ("+strings.Join(orderKey, ", ")+") "+compare+
 		" (@after_at, @after_run, @after_row, @after_outcome, @after_request)", "after_at", s.after.RecordedAt)
 	c.set("after_run", s.after.Run)
@@ -116,15 +121,6 @@ func (s *search) rowsFirst() statement {
 	t := s.tail(c)
 	t.take(rows.conditions)
 	t.sql = "SELECT e.* FROM (WITH u AS MATERIALIZED (" + rows.sql + ") SELECT e.* FROM u JOIN audit_event e ON e.run = u.run AND e.row = u.row) e" + t.sql
-	return t
-}
-
-// runsOfRows are the runs with a row of such a configuration, route or user.
-func (s *search) runsOfRows() statement {
-	u := s.whereUpdate()
-	runs := s.whereRun()
-	t := statement{"SELECT r.id FROM run r CROSS JOIN LATERAL (SELECT FROM status_update u WHERE " + ofRun + " AND " + u.sql() + " LIMIT 1) u WHERE " + runs.sql(), u}
-	t.take(runs)
 	return t
 }
 

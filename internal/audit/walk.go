@@ -75,13 +75,6 @@ func (s *search) byStatus() statement {
 // groups than that, so that only the groups are read whose first events are the first.
 func (s *search) byRun() statement {
 	const outcome = `e.outcome COLLATE "C"`
-	outcomes := Outcomes()
-	if s.Final {
-		outcomes = settling
-	}
-	if len(s.Outcomes) > 0 {
-		outcomes = s.Outcomes
-	}
 	c := s.without(func(f *EventFilter) { f.Run, f.Tenant, f.Outcomes = 0, uuid.Nil, nil }).where()
 	c.all = append(c.all, "e.run = g.run AND e.run + 0 = g.run")
 	s.stretch(&c, outcome, "g.outcome")
@@ -95,6 +88,6 @@ func (s *search) byRun() statement {
 			ORDER BY first.recorded_at` + s.direction() + ` FETCH FIRST @limit ROWS WITH TIES)
 		SELECT e.* FROM g CROSS JOIN LATERAL (SELECT e.* FROM audit_event e` + t.sql + `) e ` + s.order() + ` LIMIT @limit`
 	t.take(runs)
-	t.set("groups", outcomes)
+	t.set("groups", s.outcomes())
 	return t
 }
