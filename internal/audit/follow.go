@@ -149,15 +149,17 @@ func (w *watch) unseen(ctx context.Context, tx pgx.Tx) (events []Event, err erro
 	return events, err
 }
 
-// advance forgets what is so old that every transaction of its time has ended.
+// advance forgets what is so old that every transaction of its time has ended. The mark of this look counts from the next one on:
+// a transaction may have ended between its two parts, open still when the view of the database was taken, and without a lock
+// when the locks were looked at.
 func (w *watch) advance(now mark, oldestOpen int64) {
-	w.marks = append(w.marks, now)
 	for len(w.marks) > 0 && w.marks[0].next <= oldestOpen {
 		if from := w.marks[0].at.Add(-w.audit.slack); from.After(w.from) {
 			w.from = from
 		}
 		w.marks = w.marks[1:]
 	}
+	w.marks = append(w.marks, now)
 	for id, at := range w.shown {
 		if at.Before(w.from) {
 			delete(w.shown, id)

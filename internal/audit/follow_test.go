@@ -145,6 +145,21 @@ func TestFollowedForHours(t *testing.T) {
 	}
 }
 
+// A transaction that ends while a look is under way is in neither of its parts: what it recorded is looked for once more.
+func TestMarksCountFromTheNextLookOn(t *testing.T) {
+	began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	w := watch{audit: &Audit{}, from: began, shown: map[string]time.Time{"1": began}}
+	look := mark{at: began.Add(time.Second), next: 10}
+	w.advance(look, 10)
+	if !w.from.Equal(began) || len(w.shown) != 1 {
+		t.Errorf("events since %s are looked for, %d were shown", w.from, len(w.shown))
+	}
+	w.advance(mark{at: began.Add(2 * time.Second), next: 10}, 10)
+	if !w.from.Equal(look.at) || len(w.shown) != 0 {
+		t.Errorf("events since %s are looked for, %d were shown", w.from, len(w.shown))
+	}
+}
+
 func TestWholeNumbersOfTransactions(t *testing.T) {
 	const turn = 1 << 32
 	for _, want := range []int64{5, turn - 1, turn, turn + 3, 7*turn - 2, 7*turn + 2} {
