@@ -30,23 +30,34 @@ type runEnd struct {
 
 // ofManyRows finds events by properties that many rows may share.
 func (s *search) ofManyRows(ctx context.Context) ([]Event, error) {
-	if n, err := s.countRows(ctx, s.fewRows); err != nil || n <= s.fewRows {
-		return s.readUnless(ctx, err, s.rowsFirst())
+	n, err := s.countRows(ctx, s.fewRows)
+	if err != nil {
+		return nil, err
+	}
+	if n <= s.fewRows {
+		return s.read(ctx, s.rowsFirst())
 	}
 	runs, err := s.runsOfRows(ctx)
-	if err != nil || len(runs) > s.mostRuns {
-		return s.readUnless(ctx, err, s.whole())
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) > s.mostRuns {
+		return s.read(ctx, s.whole())
 	}
 	ends, err := s.ends(ctx, runs)
-	var page []Event
-	for atOnce := 1; err == nil && len(ends) > 0 && !s.complete(page, ends[0]); atOnce *= 2 {
-		var found []Event
-		var of int
-		found, of, err = s.ofFirstRuns(ctx, ends[:min(atOnce, len(ends))])
-		page = s.merged(page, found)
-		ends, atOnce = ends[of:], of
+	if err != nil {
+		return nil, err
 	}
-	return page, err
+	var page []Event
+	for atOnce := 1; len(ends) > 0 && !s.complete(page, ends[0]); {
+		found, of, err := s.ofFirstRuns(ctx, ends[:min(atOnce, len(ends))])
+		if err != nil {
+			return nil, err
+		}
+		page = s.merged(page, found)
+		ends, atOnce = ends[of:], 2*of
+	}
+	return page, nil
 }
 
 // complete reports whether a page is full and ends before all that is left.
@@ -62,34 +73,35 @@ func (s *search) ofFirstRuns(ctx context.Context, ends []runEnd) (page []Event, 
 	for _, end := range ends {
 		few = max(few, end.Rows/eventsPerRow)
 	}
-	switch n, err := part.countRows(ctx, few); {
-	case err != nil || n <= few:
-		page, err = s.readUnless(ctx, err, part.rowsFirst())
+	n, err := part.countRows(ctx, few)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case n <= few:
+		page, err = s.read(ctx, part.rowsFirst())
 		return page, len(ends), err
 	case len(ends) > 1:
 		return s.ofFirstRuns(ctx, ends[:1])
 	}
-	if page, err = s.read(ctx, part.recent()); err != nil || len(page) == s.Limit {
-		return page, 1, err
-	}
-	n := ends[0].Rows
-	if n > s.mostHashed {
-		n, err = part.countRows(ctx, s.mostHashed)
-	}
-	events := part.whole
-	if n <= s.mostHashed {
-		events = part.hashed
-	}
-	page, err = s.readUnless(ctx, err, events())
+	page, err = part.ofOneRun(ctx, ends[0].Rows)
 	return page, 1, err
 }
 
-// readUnless reads the events of a page, unless there is an error already.
-func (s *search) readUnless(ctx context.Context, err error, events statement) ([]Event, error) {
-	if err != nil {
-		return nil, err
+// ofOneRun finds the events of a run of which many rows share what is asked for.
+func (s *search) ofOneRun(ctx context.Context, rows int) ([]Event, error) {
+	page, err := s.read(ctx, s.recent())
+	if err != nil || len(page) == s.Limit {
+		return page, err
 	}
-	return s.read(ctx, events)
+	if rows > s.mostHashed {
+		if rows, err = s.countRows(ctx, s.mostHashed); err != nil {
+			return nil, err
+		}
+	}
+	if rows > s.mostHashed {
+		return s.read(ctx, s.whole())
+	}
+	return s.read(ctx, s.hashed())
 }
 
 // countRows counts the rows that the filter names, up to one more than most.
