@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,6 @@ import (
 // service is a login service inside a bubble of time: each login takes a second.
 type service struct {
 	mu     sync.Mutex
-	logins int
 	claims []string
 	life   time.Duration
 	err    error
@@ -30,13 +30,21 @@ func (s *service) login(ctx context.Context, claims string) (grant, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.logins++
 	s.claims = append(s.claims, claims)
 	if s.err != nil {
 		return grant{}, s.err
 	}
-	return grant{text: NewSecret(fmt.Sprintf("token %d", s.logins)), expires: time.Now().Add(s.life)}, nil
+	return grant{text: NewSecret(fmt.Sprintf("token %d", len(s.claims))), expires: time.Now().Add(s.life)}, nil
 }
+
+// asked are the claims of all logins.
+func (s *service) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.claims)
+}
+
+func (s *service) logins() int { return len(s.asked()) }
 
 func (s *service) set(err error) {
 	s.mu.Lock()
@@ -86,8 +94,8 @@ func TestRefreshAhead(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		expect(t, tokens, "token 2", 0)
-		if s.logins != 2 {
-			t.Errorf("%d logins", s.logins)
+		if s.logins() != 2 {
+			t.Errorf("%d logins", s.logins())
 		}
 	})
 }
@@ -103,12 +111,16 @@ func TestRefreshThatFails(t *testing.T) {
 			expect(t, tokens, "token 1", 0)
 			time.Sleep(time.Second)
 		}
-		if s.logins < 6 || s.logins > 16 {
-			t.Errorf("%d logins in five minutes", s.logins)
+		if s.logins() < 6 || s.logins() > 16 {
+			t.Errorf("%d logins in five minutes", s.logins())
 		}
-		for time.Now().Before(tokens.state.retryAt) {
-			if got := expectError(t, tokens, "busy", 0); !got.RetryAt.Equal(tokens.state.retryAt) {
-				t.Errorf("next try at %s, want %s", got.RetryAt, tokens.state.retryAt)
+		synctest.Wait()
+		tokens.mu.Lock()
+		retryAt := tokens.state.retryAt
+		tokens.mu.Unlock()
+		for time.Now().Before(retryAt) {
+			if got := expectError(t, tokens, "busy", 0); !got.RetryAt.Equal(retryAt) {
+				t.Errorf("next try at %s, want %s", got.RetryAt, retryAt)
 			}
 			time.Sleep(time.Second)
 		}
@@ -139,8 +151,8 @@ func TestRefusalIsTriedOnceAMinute(t *testing.T) {
 			_, _ = tokens.Token(t.Context())
 			time.Sleep(time.Second)
 		}
-		if s.logins < 9 || s.logins > 10 {
-			t.Errorf("%d logins in ten minutes", s.logins)
+		if s.logins() < 9 || s.logins() > 10 {
+			t.Errorf("%d logins in ten minutes", s.logins())
 		}
 	})
 }
@@ -163,12 +175,12 @@ func TestRenewOnceForAll(t *testing.T) {
 		if err := tokens.Renew(t.Context(), first.Number, nbf); err != nil || !time.Now().Equal(before) {
 			t.Errorf("the refused token was replaced already: %v", err)
 		}
-		if s.logins != 2 || s.claims[0] != "" || s.claims[1] != nbf {
-			t.Errorf("%d logins with %q", s.logins, s.claims)
+		if s.logins() != 2 || s.asked()[0] != "" || s.asked()[1] != nbf {
+			t.Errorf("%d logins with %q", s.logins(), s.asked())
 		}
 		var refused *RefusedError
-		if err := tokens.Renew(t.Context(), second.Number, ""); !errors.As(err, &refused) || s.logins != 2 {
-			t.Errorf("got %v after %d logins", err, s.logins)
+		if err := tokens.Renew(t.Context(), second.Number, ""); !errors.As(err, &refused) || s.logins() != 2 {
+			t.Errorf("got %v after %d logins", err, s.logins())
 		}
 		third := expect(t, tokens, "token 3", time.Second) // for whoever is told to go on all the same
 		tokens.Accepted(third.Number)
@@ -202,8 +214,8 @@ func TestLoginsArePaced(t *testing.T) {
 			tokens.Accepted(token.Number)
 			_ = tokens.Renew(t.Context(), token.Number, "")
 		}
-		if s.logins < loginBurst || s.logins > loginBurst+1 || paced == nil {
-			t.Fatalf("%d logins, %v", s.logins, paced)
+		if s.logins() < loginBurst || s.logins() > loginBurst+1 || paced == nil {
+			t.Fatalf("%d logins, %v", s.logins(), paced)
 		}
 		time.Sleep(time.Until(paced.RetryAt) + time.Millisecond)
 		if _, err := tokens.Token(t.Context()); err != nil {
@@ -216,8 +228,8 @@ func TestTokenThatIsDeadOnArrival(t *testing.T) {
 	bubble(t, func(t *testing.T, s *service, tokens *tokens) {
 		s.life = -time.Minute
 		expectError(t, tokens, "clock", time.Second)
-		if s.logins != 1 {
-			t.Errorf("%d logins", s.logins)
+		if s.logins() != 1 {
+			t.Errorf("%d logins", s.logins())
 		}
 	})
 }
