@@ -43,7 +43,7 @@ func outOfConnections(t *testing.T) {
 	}
 	o.settled(run, rows)
 	checkBooks(o.kit, o.root, run, rows)
-	if lines := errorLines(w); len(lines) > 12 {
+	if lines := errorLines(w); len(lines) > 8 {
 		t.Errorf("%d lines of errors:\n%s", len(lines), w.stderr)
 	}
 }
