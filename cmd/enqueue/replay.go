@@ -65,36 +65,49 @@ func (c *replayCommand) filter(now time.Time) (audit.ReplayFilter, error) {
 }
 
 // Run makes the new run.
-func (c *replayCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
+func (c *replayCommand) Run(ctx context.Context, streams cli.Streams) error {
 	filter, err := c.filter(time.Now())
 	if err != nil {
 		return cli.Usage(err)
 	}
-	pools, err := c.ConnectToRead(ctx, "enqueue")
+	return madeOf(ctx, &c.runOptions, func(a *audit.Audit) (*audit.Replay, error) { return a.OpenReplay(ctx, filter) }, func(replay *audit.Replay) error {
+		s, err := selectRows(ctx, replay)
+		if err != nil {
+			return err
+		}
+		b, err := c.batch(ctx, replay, filter, s)
+		if err != nil {
+			return err
+		}
+		if b.rows == 0 {
+			return cli.Usage(fmt.Errorf("%s: no row is left to be sent again. Nothing was enqueued\n%s", b.from, strings.TrimSuffix(b.leftOut, "\n")))
+		}
+		return c.enqueue(ctx, streams, b)
+	})
+}
+
+// earlier is a run that a new one is made of.
+type earlier interface {
+	Origin() *audit.Detail
+	Close(context.Context)
+}
+
+// madeOf opens an earlier run and has a new one made of it, for the same tenant.
+func madeOf[E earlier](ctx context.Context, o *runOptions, open func(*audit.Audit) (E, error), enqueue func(E) error) (err error) {
+	pools, err := o.ConnectToRead(ctx, "enqueue")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	replay, err := audit.New(pools.Main).OpenReplay(ctx, filter)
+	run, err := open(audit.New(pools.Main))
 	if err != nil {
 		return refusedReplay(err)
 	}
-	defer replay.Close(ctx)
-	if err := c.fixTenant(ctx, replay.Origin.ID, replay.Origin.Tenant); err != nil {
+	defer run.Close(ctx)
+	if err := o.fixTenant(ctx, run.Origin().ID, run.Origin().Tenant); err != nil {
 		return err
 	}
-	s, err := selectRows(ctx, replay)
-	if err != nil {
-		return err
-	}
-	b, err := c.batch(ctx, replay, filter, s)
-	if err != nil {
-		return err
-	}
-	if b.rows == 0 {
-		return cli.Usage(fmt.Errorf("%s: no row is left to be sent again. Nothing was enqueued\n%s", b.from, strings.TrimSuffix(b.leftOut, "\n")))
-	}
-	return c.enqueue(ctx, streams, b)
+	return enqueue(run)
 }
 
 // refusedReplay turns what a person can do something about into wrong usage.
@@ -109,7 +122,7 @@ func refusedReplay(err error) error {
 
 // batch is the selected rows on their way to become a run. They are read once more, from the same snapshot.
 func (c *replayCommand) batch(ctx context.Context, replay *audit.Replay, filter audit.ReplayFilter, s *selection) (*batch, error) {
-	origin := &replay.Origin
+	origin := replay.Origin()
 	note, err := noteOf(origin, "replay", askedOf(&filter))
 	if err != nil {
 		return nil, err

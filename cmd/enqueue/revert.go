@@ -54,25 +54,19 @@ func (c *revertCommand) Validate() error {
 }
 
 // Run makes the new run.
-func (c *revertCommand) Run(ctx context.Context, streams cli.Streams) (err error) {
+func (c *revertCommand) Run(ctx context.Context, streams cli.Streams) error {
 	filter, err := c.Conditions.Filter(c.RunNumber, time.Now())
 	if err != nil {
 		return cli.Usage(err)
 	}
-	pools, err := c.ConnectToRead(ctx, "enqueue")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, pools.Close(ctx)) }()
-	revert, err := audit.New(pools.Main).OpenRevert(ctx, filter)
-	if err != nil {
-		return refusedReplay(err)
-	}
-	defer revert.Close(ctx)
+	return madeOf(ctx, &c.runOptions, func(a *audit.Audit) (*audit.Revert, error) { return a.OpenRevert(ctx, filter) }, func(revert *audit.Revert) error {
+		return c.takeBack(ctx, streams, filter, revert)
+	})
+}
+
+// takeBack makes the new run of what can be taken back of an earlier one.
+func (c *revertCommand) takeBack(ctx context.Context, streams cli.Streams, filter audit.EventFilter, revert *audit.Revert) error {
 	origin := revert.Origin()
-	if err := c.fixTenant(ctx, origin.ID, origin.Tenant); err != nil {
-		return err
-	}
 	s, err := selectReverted(ctx, revert)
 	if err != nil {
 		return err

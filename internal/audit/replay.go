@@ -55,8 +55,8 @@ func (e *StillOpenError) Error() string {
 // Replay is a run whose rows are to be sent again, of one instant: reading it twice gives the same. It holds a connection
 // until it is closed.
 type Replay struct {
-	Origin Detail
-	Known  []int64 // the tenant's runs after Origin, in which later updates are looked for; nil with Force
+	Known  []int64 // the tenant's runs after the origin, in which later updates are looked for; nil with Force
+	origin Detail
 	filter ReplayFilter
 	others int // how many cells a row keeps beside what it asks for
 	tx     pgx.Tx
@@ -100,31 +100,34 @@ func (a *Audit) OpenReplay(ctx context.Context, f ReplayFilter) (_ *Replay, err 
 	if _, err := tx.Exec(ctx, patient+`;`+inOrder); err != nil {
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
 	}
-	r.Origin, err = readDetail(ctx, tx, f.Events.Run)
+	r.origin, err = readDetail(ctx, tx, f.Events.Run)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, noRun(f.Events.Run)
 	case err != nil:
 		return nil, fmt.Errorf("read run %d: %w", f.Events.Run, err)
-	case r.Origin.PurgedAt != nil:
-		return nil, &PurgedError{f.Events.Run, r.Origin.PurgedAt.UTC()}
-	case (r.Origin.State == "running" || r.Origin.State == "planning") && !f.settled():
-		return nil, &StillOpenError{f.Events.Run, r.Origin.State}
+	case r.origin.PurgedAt != nil:
+		return nil, &PurgedError{f.Events.Run, r.origin.PurgedAt.UTC()}
+	case (r.origin.State == "running" || r.origin.State == "planning") && !f.settled():
+		return nil, &StillOpenError{f.Events.Run, r.origin.State}
 	}
 	if !f.Force {
-		err = tx.QueryRow(ctx, `SELECT coalesce(array_agg(id), '{}') FROM run WHERE tenant = $1 AND id > $2`, r.Origin.Tenant, r.Origin.ID).Scan(&r.Known)
+		err = tx.QueryRow(ctx, `SELECT coalesce(array_agg(id), '{}') FROM run WHERE tenant = $1 AND id > $2`, r.origin.Tenant, r.origin.ID).Scan(&r.Known)
 		if err != nil {
-			return nil, fmt.Errorf("look for runs after run %d: %w", r.Origin.ID, err)
+			return nil, fmt.Errorf("look for runs after run %d: %w", r.origin.ID, err)
 		}
 	}
 	var note struct{ OtherColumns []int }
-	if err := json.Unmarshal(r.Origin.Source, &note); err != nil {
+	if err := json.Unmarshal(r.origin.Source, &note); err != nil {
 		return nil, fmt.Errorf("read what run %d notes of its source: %w", f.Events.Run, err)
 	}
 	r.others = len(note.OtherColumns)
-	r.Origin.toUTC()
+	r.origin.toUTC()
 	return r, nil
 }
+
+// Origin is the run.
+func (r *Replay) Origin() *Detail { return &r.origin }
 
 // Close gives the connection back.
 func (r *Replay) Close(ctx context.Context) {
@@ -142,7 +145,7 @@ func (r *Replay) Each(ctx context.Context, each func(*Replayed) error) error {
 	return r.stream(ctx, "", "", "", func(rows pgx.Rows) error {
 		row, _, err := r.scan(rows)
 		if err != nil {
-			return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
+			return fmt.Errorf("read the rows of run %d: %w", r.origin.ID, err)
 		}
 		if !row.LeftOut() {
 			sent++
@@ -160,7 +163,7 @@ func (r *Replay) stream(ctx context.Context, columns, from, where string, each f
 	sql, args := r.query(columns, from, where)
 	rows, err := r.tx.Query(ctx, sql, args)
 	if err != nil {
-		return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
+		return fmt.Errorf("read the rows of run %d: %w", r.origin.ID, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -170,14 +173,14 @@ func (r *Replay) stream(ctx context.Context, columns, from, where string, each f
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the rows of run %d: %w", r.Origin.ID, err)
+		return fmt.Errorf("read the rows of run %d: %w", r.origin.ID, err)
 	}
 	return nil
 }
 
 // scan also returns all that the row had asked for. more takes the columns that were added to the query.
 func (r *Replay) scan(rows pgx.Rows, more ...any) (row *Replayed, asked userstatus.Wanted, err error) {
-	row = &Replayed{Row: userstatus.Row{Update: userstatus.Update{Target: userstatus.Target{Tenant: r.Origin.Tenant}}}}
+	row = &Replayed{Row: userstatus.Row{Update: userstatus.Update{Target: userstatus.Target{Tenant: r.origin.Tenant}}}}
 	var wanted userstatus.Stored
 	t := &row.Update.Target
 	err = rows.Scan(append([]any{

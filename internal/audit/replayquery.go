@@ -30,7 +30,7 @@ const later = `
 func (r *Replay) query(columns, from, condition string) (sql string, args pgx.NamedArgs) {
 	f := &r.filter
 	where := f.Events.whereUpdate()
-	where.and("u.run = @run", "run", r.Origin.ID)
+	where.and("u.run = @run", "run", r.origin.ID)
 	where.set("force", f.Force)
 	if f.Events.Row != nil {
 		where.and("u.row = @row", "row", *f.Events.Row)
@@ -42,7 +42,7 @@ func (r *Replay) query(columns, from, condition string) (sql string, args pgx.Na
 	for name, value := range ofEvent.args {
 		where.set(name, value)
 	}
-	unsettled := unsettled(&r.Origin)
+	unsettled := unsettled(&r.origin)
 	outcome := `coalesce(e.outcome, '` + unsettled + `')`
 	event := ` LEFT JOIN LATERAL (
 		SELECT * FROM audit_event e WHERE e.run = @run AND e.row = u.row ORDER BY e.final DESC, e.recorded_at DESC LIMIT 1) e ON true`

@@ -40,7 +40,7 @@ func (a *Audit) OpenRevert(ctx context.Context, f EventFilter) (*Revert, error) 
 }
 
 // Origin is the run.
-func (r *Revert) Origin() *Detail { return &r.replay.Origin }
+func (r *Revert) Origin() *Detail { return r.replay.Origin() }
 
 // Known are the tenant's runs after the origin, in which later updates are looked for.
 func (r *Revert) Known() []int64 { return r.replay.Known }
@@ -54,7 +54,7 @@ func (r *Revert) Each(ctx context.Context, each func(*Reverted) error) error {
 	return r.replay.stream(ctx, revertColumns, revertFrom, revertWhere, func(rows pgx.Rows) error {
 		row, err := r.scan(rows)
 		if err != nil {
-			return fmt.Errorf("read the rows of run %d: %w", r.replay.Origin.ID, err)
+			return fmt.Errorf("read the rows of run %d: %w", r.replay.origin.ID, err)
 		}
 		if !row.LeftOut() {
 			sent++
