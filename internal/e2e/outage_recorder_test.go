@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Answers cannot be written down, although everything else works: somebody has locked the events, and then the database
@@ -18,28 +22,16 @@ func recorderCannotCommit(t *testing.T) {
 	k.settled(run, 100)
 	conn := db.Conn(t)
 
-	lock, err := conn.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec(t.Context(), `LOCK TABLE audit_event IN SHARE ROW EXCLUSIVE MODE`); err != nil {
-		t.Fatal(err)
-	}
+	k.changes(conn, `BEGIN; LOCK TABLE audit_event IN SHARE ROW EXCLUSIVE MODE`)
 	k.standsStill(w, root, "it takes too long", 1)
-	if err := lock.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	k.changes(conn, `ROLLBACK`)
 	k.settled(run, 100+query[int](k, `SELECT settled FROM run_count WHERE run = $1`, run))
 
-	if _, err := conn.Exec(t.Context(), `
+	k.changes(conn, `
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
-		CREATE TRIGGER refuse BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse()`); err != nil {
-		t.Fatal(err)
-	}
+		CREATE TRIGGER refuse BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse()`)
 	k.standsStill(w, root, "not today", 2)
-	if _, err := conn.Exec(t.Context(), `DROP FUNCTION refuse CASCADE`); err != nil {
-		t.Fatal(err)
-	}
+	k.changes(conn, `DROP FUNCTION refuse CASCADE`)
 	k.settled(run, rows)
 	k.until("it is said that answers are recorded again", func() bool {
 		return strings.Count(w.stderr.String(), "answers are recorded again") >= 2
@@ -48,6 +40,25 @@ func recorderCannotCommit(t *testing.T) {
 	if lines := errorLines(w); len(lines) > 6 {
 		t.Errorf("%d lines of errors:\n%s", len(lines), w.stderr)
 	}
+}
+
+// changes executes statements that need the events for themselves, once more when the server ends them for the sake of others that
+// hold what they want and want what they hold.
+func (k *kit) changes(conn *pgx.Conn, sql string) {
+	k.tb.Helper()
+	k.until("the tables are free", func() bool {
+		_, err := conn.Exec(k.tb.Context(), sql)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "40P01" {
+			_, err = conn.Exec(k.tb.Context(), `ROLLBACK`)
+			if err == nil {
+				return false
+			}
+		}
+		if err != nil {
+			k.tb.Fatal(err)
+		}
+		return true
+	})
 }
 
 // standsStill waits until the worker says for that reason, for the n-th time, that nothing can be recorded, and makes sure
